@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * kvm-vmem: virtio-mem memory hotplug for KVM virtual machines, in the host
+ * kernel.
+ *
+ * The terms are those of virtio-mem (virtio 1.3, section 5.15 "Memory Device";
+ * <linux/virtio_mem.h>) and of KVM (<linux/kvm.h>).
+ */
+#ifndef _UAPI_LINUX_KVM_VMEM_H
+#define _UAPI_LINUX_KVM_VMEM_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+/**
+ * DOC: General ioctl format
+ *
+ * One open file of /dev/kvm-vmem is one memory device of one VM. The order of
+ * use is SETUP, then ATTACH, then requests; each of the two steps is done once.
+ * The file may be opened by one process and used by another.
+ *
+ * Every ioctl takes a pointer to a structure whose first member is its size in
+ * bytes, as the caller knows it. A shorter structure than the kernel's is
+ * extended by zeros as long as it reaches the last member of the first version
+ * of the interface; a longer one is accepted if all that the kernel does not
+ * know is zero. Members named ``out_`` are written by the kernel, the others
+ * are never changed. Members named ``__reserved`` must be zero.
+ *
+ * Addresses and sizes are in bytes.
+ *
+ * ioctls use a common meaning for errnos:
+ *
+ *  - ENOTTY: the ioctl number is not known.
+ *  - E2BIG: the structure is longer than the kernel's, and not zero beyond.
+ *  - EINVAL: the structure is too short; or all of it was understood, but a
+ *    member has a value that is wrong.
+ *  - EOPNOTSUPP: a flag, a reserved member or the whole call is not supported
+ *    by this version of the module.
+ *  - EFAULT: a pointer, the structure itself included, cannot be accessed.
+ *  - ENODEV: the call needs a step that was not done: SETUP, or for requests
+ *    ATTACH.
+ *  - EBUSY: the step was done already; or the device is in a state that forbids
+ *    the call for now, as said there.
+ *  - EIO: the VM cannot be driven: its process is gone, it belongs to another
+ *    process than the caller of ATTACH, or KVM gave it up.
+ *  - EINTR: a fatal signal arrived first.
+ *  - ENOMEM: out of memory.
+ *
+ * and additional errnos, with each ioctl. A call that fails changes nothing.
+ *
+ * Whatever a guest can ask for is no error of the caller: it is answered by a
+ * response of virtio-mem (VIRTIO_MEM_RESP_*), and the ioctl returns 0.
+ */
+
+/* First character of the ioctl numbers; not used in Linux 6.1 to 7.2. */
+#define KVM_VMEM_TYPE 0xBC
+
+enum {
+	KVM_VMEM_CMD_SETUP = 0x00,
+	KVM_VMEM_CMD_ATTACH = 0x01,
+	KVM_VMEM_CMD_PLUG = 0x02,
+	KVM_VMEM_CMD_UNPLUG = 0x03,
+	KVM_VMEM_CMD_UNPLUG_ALL = 0x04,
+	KVM_VMEM_CMD_STATE = 0x05,
+	KVM_VMEM_CMD_GET_CONFIG = 0x06,
+	KVM_VMEM_CMD_SET_REQUESTED_SIZE = 0x07,
+	KVM_VMEM_CMD_SET_EVENTFD = 0x08,
+	KVM_VMEM_CMD_GET_INFO = 0x09,
+	KVM_VMEM_CMD_GET_MEMSLOTS = 0x0a,
+	KVM_VMEM_CMD_GET_BITMAP = 0x0b,
+	KVM_VMEM_CMD_SET_BITMAP = 0x0c,
+	KVM_VMEM_CMD_FREEZE = 0x0d,
+	KVM_VMEM_CMD_THAW = 0x0e,
+	KVM_VMEM_CMD_SET_DIRTY_LOG = 0x0f,
+	KVM_VMEM_CMD_RESET = 0x10,
+	KVM_VMEM_CMD_PREPARE_REMOVE = 0x11,
+};
+
+/**
+ * enum kvm_vmem_setup_flags - flags of KVM_VMEM_SETUP
+ * @KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS: Divide the region into a group of memslots
+ *	and have KVM know only those with plugged blocks. Needs
+ *	@KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE, as in QEMU. Without it the
+ *	whole region is one memslot, mapped from ATTACH on (several of the
+ *	largest power of two that KVM takes, 4 TiB with 4 KiB pages, if the
+ *	region is larger than that). It is a hint: the two ends of a migration
+ *	may differ.
+ * @KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE: The guest negotiated
+ *	VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE and never touches unplugged blocks.
+ * @KVM_VMEM_SETUP_PREALLOC: Allocate the memory of blocks when they are
+ *	plugged. Not supported yet.
+ * @KVM_VMEM_SETUP_USER_BACKING: The memory is a mapping of the caller's. Without
+ *	it, it is the device's own (protected backing). Needed for now.
+ */
+enum kvm_vmem_setup_flags {
+	KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS = 1 << 0,
+	KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE = 1 << 1,
+	KVM_VMEM_SETUP_PREALLOC = 1 << 2,
+	KVM_VMEM_SETUP_USER_BACKING = 1 << 3,
+};
+
+/* Size of a label in bytes, including the terminating zero. */
+#define KVM_VMEM_LABEL_LEN 64
+
+/**
+ * struct kvm_vmem_setup - ioctl(KVM_VMEM_SETUP)
+ * @size: sizeof(struct kvm_vmem_setup)
+ * @flags: Combination of enum kvm_vmem_setup_flags
+ * @addr: Guest physical address of the region; a multiple of the block size
+ * @region_size: Size of the region; a multiple of the block size, not 0
+ * @block_size: Unit of plugging: a power of two, at least 1 MiB and at least
+ *	the page size of @backing_fd (QEMU's rules), at most @region_size.
+ *	0: the size of a transparent huge page, or the page size of
+ *	@backing_fd if that is larger
+ * @memslot_size: Size of a memslot with
+ *	KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS: a power of two, at least the block
+ *	size and at most what KVM takes; the last memslot may be smaller.
+ *	0: decide, see below. Must be 0 without the flag
+ * @requested_size: The size that the guest is asked to reach; a multiple of the
+ *	block size, at most @region_size
+ * @backing_offset: Offset in @backing_fd of the region's first byte; a multiple
+ *	of the block size. Must be 0 without a @backing_fd
+ * @memslot_limit: The most memslots that the region may be divided into. 0, or
+ *	more than the host allows: the host's limit (module parameter
+ *	``memslot_limit``), which holds for all devices of a VM together
+ * @backing_fd: With KVM_VMEM_SETUP_USER_BACKING: the file that the region is a
+ *	shared mapping of (memfd, hugetlbfs, tmpfs; anything that can punch
+ *	holes), open for writing; the module discards unplugged blocks from it,
+ *	and the whole region at ATTACH. -1: none; the caller discards blocks
+ *	before it asks to unplug them, and starts with an empty region. Must be
+ *	-1 without the flag
+ * @node_id: NUMA node that the guest sees the memory in
+ * @__reserved0: Must be 0
+ * @__reserved1: Must be 0
+ * @label: Name that the operator sees, zero-terminated; printable ASCII. May be
+ *	empty
+ * @out_block_size: The block size
+ * @out_memslot_size: The memslot size; ATTACH may still enlarge it if
+ *	@memslot_size is 0
+ * @out_nb_memslots: How many memslots the region is divided into
+ * @out_id: The device is vmem<out_id> in /sys/class/kvm_vmem
+ *
+ * Fixes the geometry of the device and makes it visible to the operator. Nothing
+ * is mapped into a VM yet.
+ *
+ * The memslot size, where it is left to the module, is a power of two, at least
+ * 1 GiB and the block size, and the smallest for which the region needs no more
+ * memslots than the limit ("at most one memslot per GiB").
+ *
+ * Errors: EINVAL as above, EBUSY (done already), EOPNOTSUPP (no USER_BACKING,
+ * PREALLOC, a file that cannot punch holes), ENOSPC (@memslot_size needs more
+ * memslots than the limit), EOVERFLOW (@addr + @region_size), EBADF
+ * (@backing_fd is not open for writing).
+ */
+struct kvm_vmem_setup {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 addr;
+	__aligned_u64 region_size;
+	__aligned_u64 block_size;
+	__aligned_u64 memslot_size;
+	__aligned_u64 requested_size;
+	__aligned_u64 backing_offset;
+	__u32 memslot_limit;
+	__s32 backing_fd;
+	__u16 node_id;
+	__u16 __reserved0;
+	__u32 __reserved1;
+	__u8 label[KVM_VMEM_LABEL_LEN];
+	__aligned_u64 out_block_size;
+	__aligned_u64 out_memslot_size;
+	__u32 out_nb_memslots;
+	__u32 out_id;
+};
+#define KVM_VMEM_SETUP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SETUP)
+
+/* @first_memslot_id: take ids from the top of the VM's id space */
+#define KVM_VMEM_MEMSLOT_ID_AUTO 0xffffffffU
+
+/**
+ * struct kvm_vmem_attach - ioctl(KVM_VMEM_ATTACH)
+ * @size: sizeof(struct kvm_vmem_attach)
+ * @flags: Must be 0
+ * @vm_fd: File descriptor of a KVM VM of the calling process
+ * @first_memslot_id: KVM memslot id of the group's first memslot; the group uses
+ *	one id per memslot from there on, whether mapped or not.
+ *	KVM_VMEM_MEMSLOT_ID_AUTO: the highest ids that no device of the VM uses
+ * @address_spaces: Mask of the KVM address spaces to map the memory into: 1, or
+ *	3 for a VM with SMM
+ * @__reserved: Must be 0
+ * @userspace_addr: Address of the region's first byte in the calling process.
+ *	Equal to the region's addr modulo the block size; KVM uses huge pages
+ *	only as far as the two are congruent (see out_alignment of
+ *	KVM_VMEM_GET_INFO). All of the region must be mapped, writable, with
+ *	pages no larger than a block, and with a backing fd be the shared
+ *	mapping of that file at that offset
+ * @out_memslot_size: As in SETUP; it is larger if the other devices of the VM
+ *	left too little of the host's limit. The limit is soft, as in QEMU: a
+ *	device whose memslot size is left to the module always gets at least
+ *	one memslot
+ * @out_nb_memslots: As in SETUP
+ * @out_first_memslot_id: KVM memslot id of the group's first memslot
+ *
+ * Connects the device to a VM for good. Without dynamic memslots it maps the
+ * region. In any case it maps and unmaps the region's last page once, so that
+ * what KVM would refuse is refused here and not in the guest's first request.
+ * The memory of a backing fd is discarded.
+ *
+ * Errors: EBADF (@vm_fd is not open), EINVAL (it is no KVM VM; an address, id or
+ * mask that KVM does not take; a mapping of something else), ENOENT (the VM has
+ * no such address space), EEXIST (the region overlaps a memslot or another
+ * device, or the ids are another device's), EFAULT (not all of the region is
+ * mapped), EACCES (not all of it is writable), ENOSPC (too few memslot ids or,
+ * with an explicit memslot size, too little left of the limit), EIO.
+ */
+struct kvm_vmem_attach {
+	__u32 size;
+	__u32 flags;
+	__s32 vm_fd;
+	__u32 first_memslot_id;
+	__u32 address_spaces;
+	__u32 __reserved;
+	__aligned_u64 userspace_addr;
+	__aligned_u64 out_memslot_size;
+	__u32 out_nb_memslots;
+	__u32 out_first_memslot_id;
+};
+#define KVM_VMEM_ATTACH _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_ATTACH)
+
+/**
+ * enum kvm_vmem_unplug_flags - flags of KVM_VMEM_UNPLUG and KVM_VMEM_UNPLUG_ALL
+ * @KVM_VMEM_UNPLUG_SYNC: Return after the memory went back to the host. Not
+ *	supported yet; user backing always does.
+ */
+enum kvm_vmem_unplug_flags {
+	KVM_VMEM_UNPLUG_SYNC = 1 << 0,
+};
+
+/**
+ * struct kvm_vmem_request - ioctl(KVM_VMEM_PLUG), ioctl(KVM_VMEM_UNPLUG),
+ *			     ioctl(KVM_VMEM_UNPLUG_ALL), ioctl(KVM_VMEM_STATE)
+ * @size: sizeof(struct kvm_vmem_request)
+ * @flags: enum kvm_vmem_unplug_flags for UNPLUG and UNPLUG_ALL, else 0
+ * @addr: Guest physical address of the first block; 0 for UNPLUG_ALL
+ * @nb_blocks: Number of blocks; 0 for UNPLUG_ALL. Linux guests ask for at most
+ *	65535 at once, as the virtio request has 16 bits for it
+ * @out_response: VIRTIO_MEM_RESP_ACK, _NACK, _BUSY or _ERROR
+ * @out_state: STATE with ACK: VIRTIO_MEM_STATE_PLUGGED, _UNPLUGGED or _MIXED
+ *
+ * The requests of a virtio-mem driver (virtio 1.3, 5.15.6), checked in QEMU's
+ * order:
+ *
+ *  1. ERROR: @addr is not a multiple of the block size, @nb_blocks is 0, or the
+ *     range is not within the usable region.
+ *  2. NACK: PLUG, and more than the requested size would be plugged.
+ *  3. ERROR: PLUG, and a block of the range is plugged; UNPLUG, and one is not.
+ *  4. BUSY: the device is frozen, or the host failed and may succeed later: no
+ *     memory, a memslot that KVM refuses, a discard that failed.
+ *  5. ACK: done, as a whole. The other responses leave everything as it was.
+ *
+ * Every ACK of PLUG and UNPLUG, and of UNPLUG_ALL if anything was plugged,
+ * signals KVM_VMEM_EVENT_SIZE. UNPLUG_ALL also shrinks the usable region to what
+ * the requested size needs.
+ *
+ * A caller that is not the VM's process may make requests too.
+ *
+ * Errors: ENODEV (not attached), EIO (the VM is gone).
+ */
+struct kvm_vmem_request {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 addr;
+	__u32 nb_blocks;
+	__u16 out_response;
+	__u16 out_state;
+};
+#define KVM_VMEM_PLUG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_PLUG)
+#define KVM_VMEM_UNPLUG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_UNPLUG)
+#define KVM_VMEM_UNPLUG_ALL _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_UNPLUG_ALL)
+#define KVM_VMEM_STATE _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_STATE)
+
+/**
+ * struct kvm_vmem_get_config - ioctl(KVM_VMEM_GET_CONFIG)
+ * @size: sizeof(struct kvm_vmem_get_config)
+ * @flags: Must be 0
+ * @out_block_size: As in struct virtio_mem_config, in host byte order
+ * @out_addr: Likewise
+ * @out_region_size: Likewise
+ * @out_usable_region_size: Likewise. min(region size, requested size + 256 MiB),
+ *	rounded up to a block; 0 for a requested size of 0. It grows with the
+ *	requested size and shrinks only on UNPLUG_ALL and RESET (QEMU's rule)
+ * @out_plugged_size: Likewise
+ * @out_requested_size: Likewise
+ * @out_node_id: Likewise
+ * @__reserved0: 0
+ * @__reserved1: 0
+ *
+ * The members of the device's configuration space (virtio 1.3, 5.15.4), taken
+ * at one moment. Errors: ENODEV (no SETUP).
+ */
+struct kvm_vmem_get_config {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 out_block_size;
+	__aligned_u64 out_addr;
+	__aligned_u64 out_region_size;
+	__aligned_u64 out_usable_region_size;
+	__aligned_u64 out_plugged_size;
+	__aligned_u64 out_requested_size;
+	__u16 out_node_id;
+	__u16 __reserved0;
+	__u32 __reserved1;
+};
+#define KVM_VMEM_GET_CONFIG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_CONFIG)
+
+/**
+ * struct kvm_vmem_set_requested_size - ioctl(KVM_VMEM_SET_REQUESTED_SIZE)
+ * @size: sizeof(struct kvm_vmem_set_requested_size)
+ * @flags: Must be 0
+ * @requested_size: A multiple of the block size, at most the region size
+ *
+ * Asks the guest to plug or unplug blocks until this size is reached. Signals
+ * KVM_VMEM_EVENT_CONFIG even if the value is the old one, as QEMU does.
+ *
+ * Errors: EINVAL, EBUSY (removal is pending), ENODEV (no SETUP).
+ */
+struct kvm_vmem_set_requested_size {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 requested_size;
+};
+#define KVM_VMEM_SET_REQUESTED_SIZE \
+	_IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_REQUESTED_SIZE)
+
+/**
+ * enum kvm_vmem_event - what an eventfd can be told
+ * @KVM_VMEM_EVENT_SIZE: The plugged size changed
+ * @KVM_VMEM_EVENT_CONFIG: The requested size was written: send the guest a
+ *	configuration change notification
+ * @KVM_VMEM_EVENT_MEMSLOTS: A memslot was mapped into or taken from KVM; see
+ *	KVM_VMEM_GET_MEMSLOTS
+ * @KVM_VMEM_EVENT_VIOLATION: An unplugged block of protected backing was
+ *	accessed. Not supported yet
+ */
+enum kvm_vmem_event {
+	KVM_VMEM_EVENT_SIZE = 0,
+	KVM_VMEM_EVENT_CONFIG = 1,
+	KVM_VMEM_EVENT_MEMSLOTS = 2,
+	KVM_VMEM_EVENT_VIOLATION = 3,
+};
+
+/**
+ * enum kvm_vmem_eventfd_flags - flags of KVM_VMEM_SET_EVENTFD
+ * @KVM_VMEM_EVENTFD_DEASSIGN: Remove the eventfd
+ */
+enum kvm_vmem_eventfd_flags {
+	KVM_VMEM_EVENTFD_DEASSIGN = 1 << 0,
+};
+
+/**
+ * struct kvm_vmem_set_eventfd - ioctl(KVM_VMEM_SET_EVENTFD)
+ * @size: sizeof(struct kvm_vmem_set_eventfd)
+ * @flags: Combination of enum kvm_vmem_eventfd_flags
+ * @event: One of enum kvm_vmem_event
+ * @fd: An eventfd
+ *
+ * Adds an eventfd to those that are signalled at an event, or removes it. An
+ * event may have several, an eventfd may be given to several events.
+ *
+ * Besides, poll() reports the device readable while there are size changes that
+ * read() has not fetched; read() returns their number as one __u64 and starts
+ * anew from 0, as with an eventfd.
+ *
+ * Errors: EBADF (@fd is not open), EINVAL (it is no eventfd, or @event is not
+ * known), EOPNOTSUPP (KVM_VMEM_EVENT_VIOLATION), EEXIST (added already), ENOENT
+ * (to be removed, but not there), ENOSPC (64 listeners are there), ENODEV (no
+ * SETUP).
+ */
+struct kvm_vmem_set_eventfd {
+	__u32 size;
+	__u32 flags;
+	__u32 event;
+	__s32 fd;
+};
+#define KVM_VMEM_SET_EVENTFD _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_EVENTFD)
+
+/**
+ * enum kvm_vmem_info_state - state of a device, in KVM_VMEM_GET_INFO
+ * @KVM_VMEM_INFO_ATTACHED: ATTACH was done
+ * @KVM_VMEM_INFO_REMOVAL_PENDING: PREPARE_REMOVE was done and not cancelled
+ * @KVM_VMEM_INFO_FROZEN: FREEZE was done
+ */
+enum kvm_vmem_info_state {
+	KVM_VMEM_INFO_ATTACHED = 1 << 0,
+	KVM_VMEM_INFO_REMOVAL_PENDING = 1 << 1,
+	KVM_VMEM_INFO_FROZEN = 1 << 2,
+};
+
+/**
+ * struct kvm_vmem_get_info - ioctl(KVM_VMEM_GET_INFO)
+ * @size: sizeof(struct kvm_vmem_get_info)
+ * @flags: Must be 0
+ * @out_id: The device is vmem<out_id> in /sys/class/kvm_vmem
+ * @out_setup_flags: Flags of SETUP
+ * @out_state: Combination of enum kvm_vmem_info_state
+ * @out_node_id: NUMA node that the guest sees the memory in
+ * @__reserved0: 0
+ * @out_addr: Guest physical address of the region
+ * @out_max_size: Size of the region
+ * @out_size: Plugged size
+ * @out_requested_size: Requested size
+ * @out_usable_region_size: Usable region size
+ * @out_block_size: Block size
+ * @out_memslot_size: Memslot size
+ * @out_userspace_addr: Address of the region in the VM's process
+ * @out_alignment: Largest power of two modulo which addr and userspace_addr are
+ *	congruent, at most 1 GiB: pages up to this size can be mapped into the
+ *	guest
+ * @out_nb_memslots: How many memslots the region is divided into
+ * @out_nb_active: Memslots that KVM knows and that have plugged blocks
+ * @out_nb_idle: Memslots that KVM knows and that have none
+ * @out_first_memslot_id: KVM memslot id of the first memslot
+ * @out_nb_acks: Requests answered by ACK since SETUP
+ * @out_nb_nacks: Likewise NACK
+ * @out_nb_busies: Likewise BUSY
+ * @out_nb_errors: Likewise ERROR
+ * @out_nb_kvm_calls: How often KVM was asked to change a memslot, in any address
+ *	space
+ * @out_nb_violations: Accesses to unplugged blocks of protected backing
+ * @out_last_violation: Offset in the region of the last of them
+ * @out_label: The label
+ *
+ * The facts of QEMU's VirtioMEMDeviceInfo and more, taken at one moment; those
+ * of ATTACH are 0 before it. Errors: ENODEV (no SETUP).
+ */
+struct kvm_vmem_get_info {
+	__u32 size;
+	__u32 flags;
+	__u32 out_id;
+	__u32 out_setup_flags;
+	__u32 out_state;
+	__u16 out_node_id;
+	__u16 __reserved0;
+	__aligned_u64 out_addr;
+	__aligned_u64 out_max_size;
+	__aligned_u64 out_size;
+	__aligned_u64 out_requested_size;
+	__aligned_u64 out_usable_region_size;
+	__aligned_u64 out_block_size;
+	__aligned_u64 out_memslot_size;
+	__aligned_u64 out_userspace_addr;
+	__aligned_u64 out_alignment;
+	__u32 out_nb_memslots;
+	__u32 out_nb_active;
+	__u32 out_nb_idle;
+	__u32 out_first_memslot_id;
+	__aligned_u64 out_nb_acks;
+	__aligned_u64 out_nb_nacks;
+	__aligned_u64 out_nb_busies;
+	__aligned_u64 out_nb_errors;
+	__aligned_u64 out_nb_kvm_calls;
+	__aligned_u64 out_nb_violations;
+	__aligned_u64 out_last_violation;
+	__u8 out_label[KVM_VMEM_LABEL_LEN];
+};
+#define KVM_VMEM_GET_INFO _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_INFO)
+
+/**
+ * enum kvm_vmem_memslot_state - state of a memslot that KVM knows
+ * @KVM_VMEM_MEMSLOT_ACTIVE: It has plugged blocks
+ * @KVM_VMEM_MEMSLOT_IDLE: It has none
+ */
+enum kvm_vmem_memslot_state {
+	KVM_VMEM_MEMSLOT_ACTIVE = 1,
+	KVM_VMEM_MEMSLOT_IDLE = 2,
+};
+
+/**
+ * struct kvm_vmem_memslot_info - one memslot, in KVM_VMEM_GET_MEMSLOTS
+ * @id: KVM memslot id, without the address space
+ * @address_space: KVM address space
+ * @guest_phys_addr: Guest physical address
+ * @memory_size: Size
+ * @userspace_addr: Address in the VM's process
+ * @plugged_size: Size of the plugged blocks in it
+ * @state: One of enum kvm_vmem_memslot_state
+ * @__reserved: 0
+ */
+struct kvm_vmem_memslot_info {
+	__u32 id;
+	__u32 address_space;
+	__aligned_u64 guest_phys_addr;
+	__aligned_u64 memory_size;
+	__aligned_u64 userspace_addr;
+	__aligned_u64 plugged_size;
+	__u32 state;
+	__u32 __reserved;
+};
+
+/**
+ * struct kvm_vmem_get_memslots - ioctl(KVM_VMEM_GET_MEMSLOTS)
+ * @size: sizeof(struct kvm_vmem_get_memslots)
+ * @flags: Must be 0
+ * @nb_memslots: How many elements @memslots has room for
+ * @out_nb_memslots: How many memslots there are, also with EMSGSIZE
+ * @memslots: User pointer to an array of struct kvm_vmem_memslot_info
+ *
+ * Lists the memslots that KVM knows, taken at one moment, by ascending guest
+ * physical address, then address space.
+ *
+ * Errors: EMSGSIZE (@nb_memslots is too small; nothing is listed), ENODEV (no
+ * ATTACH).
+ */
+struct kvm_vmem_get_memslots {
+	__u32 size;
+	__u32 flags;
+	__u32 nb_memslots;
+	__u32 out_nb_memslots;
+	__aligned_u64 memslots;
+};
+#define KVM_VMEM_GET_MEMSLOTS _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_MEMSLOTS)
+
+/**
+ * struct kvm_vmem_bitmap - ioctl(KVM_VMEM_GET_BITMAP), ioctl(KVM_VMEM_SET_BITMAP)
+ * @size: sizeof(struct kvm_vmem_bitmap)
+ * @flags: Must be 0
+ * @first_block: Index in the region of the first block
+ * @nb_blocks: Number of blocks
+ * @bitmap: User pointer to an array of (@nb_blocks + 63) / 64 __u64; bit i % 64
+ *	of element i / 64 is set if block @first_block + i is plugged
+ *
+ * For migration. SET is allowed only on a device that never had a plugged block.
+ * Not supported yet: EOPNOTSUPP.
+ */
+struct kvm_vmem_bitmap {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 first_block;
+	__aligned_u64 nb_blocks;
+	__aligned_u64 bitmap;
+};
+#define KVM_VMEM_GET_BITMAP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_BITMAP)
+#define KVM_VMEM_SET_BITMAP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_BITMAP)
+
+/**
+ * enum kvm_vmem_dirty_log_flags - flags of KVM_VMEM_SET_DIRTY_LOG
+ * @KVM_VMEM_DIRTY_LOG_ENABLE: Log dirty pages; without it, stop
+ */
+enum kvm_vmem_dirty_log_flags {
+	KVM_VMEM_DIRTY_LOG_ENABLE = 1 << 0,
+};
+
+/**
+ * enum kvm_vmem_prepare_remove_flags - flags of KVM_VMEM_PREPARE_REMOVE
+ * @KVM_VMEM_PREPARE_REMOVE_CANCEL: The device stays after all
+ */
+enum kvm_vmem_prepare_remove_flags {
+	KVM_VMEM_PREPARE_REMOVE_CANCEL = 1 << 0,
+};
+
+/**
+ * struct kvm_vmem_action - ioctl(KVM_VMEM_FREEZE), ioctl(KVM_VMEM_THAW),
+ *			    ioctl(KVM_VMEM_SET_DIRTY_LOG),
+ *			    ioctl(KVM_VMEM_RESET),
+ *			    ioctl(KVM_VMEM_PREPARE_REMOVE)
+ * @size: sizeof(struct kvm_vmem_action)
+ * @flags: As said for the ioctl, else 0
+ *
+ * FREEZE, THAW: while a device is frozen, PLUG, UNPLUG and UNPLUG_ALL with
+ * plugged blocks are answered by BUSY and RESET with plugged blocks is EBUSY (a
+ * migration is running). Not supported yet: EOPNOTSUPP.
+ *
+ * SET_DIRTY_LOG: has KVM log dirty pages (KVM_MEM_LOG_DIRTY_PAGES) of all
+ * memslots, present and future. Not supported yet: EOPNOTSUPP.
+ *
+ * RESET: a system reset. Unplugs all blocks and shrinks the usable region to
+ * what the requested size, which stays, needs. Errors: EBUSY (a host failure
+ * that may pass), ENODEV (no ATTACH), EIO.
+ *
+ * PREPARE_REMOVE: allows the removal of the device if it has no plugged block
+ * and the guest is not asked to plug any, and locks the requested size until it
+ * is cancelled. Errors, in this order: EOPNOTSUPP (the device does not have
+ * UNPLUGGED_INACCESSIBLE), ENOTEMPTY (the plugged size is not 0), EBUSY (the
+ * requested size is not 0); EALREADY (removal is pending, or with CANCEL is
+ * not); ENODEV (no SETUP).
+ */
+struct kvm_vmem_action {
+	__u32 size;
+	__u32 flags;
+};
+#define KVM_VMEM_FREEZE _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_FREEZE)
+#define KVM_VMEM_THAW _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_THAW)
+#define KVM_VMEM_SET_DIRTY_LOG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_DIRTY_LOG)
+#define KVM_VMEM_RESET _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_RESET)
+#define KVM_VMEM_PREPARE_REMOVE _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_PREPARE_REMOVE)
+
+#endif /* _UAPI_LINUX_KVM_VMEM_H */
