@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Boots a kernel under QEMU.
+
+# KVM runs a host of its own only if it has nested guests; that /dev/kvm is there
+# says nothing about that.
+accelerator() {
+	local parameter
+
+	case ${LAB_ACCEL:-auto} in
+	tcg | kvm)
+		printf '%s' "$LAB_ACCEL"
+		return
+		;;
+	auto) ;;
+	*) die_usage "LAB_ACCEL is auto, tcg or kvm, not '$LAB_ACCEL'" ;;
+	esac
+	for parameter in /sys/module/kvm_{intel,amd}/parameters/nested; do
+		if [[ -r $parameter && $(<"$parameter") == [Y1] && -r /dev/kvm && -w /dev/kvm ]]; then
+			printf kvm
+			return
+		fi
+	done
+	printf tcg
+}
+
+# qemu_command SERIES INITRAMFS: fills the array qemu, without serial ports.
+qemu_command() {
+	local series=$1 initramfs=$2 accel append cpu
+
+	accel=$(accelerator)
+	# -cpu max has 40 bits of guest-physical addresses, which are too few
+	# for 1 TiB above 4 GiB.
+	case $accel in
+	tcg) cpu=max,phys-bits=46 accel=tcg,thread=multi ;;
+	kvm) cpu=host ;;
+	esac
+	# An oops ends the run at once. An emulated CPU may be slow without
+	# being stuck.
+	append="console=ttyS0,115200 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60"
+	append+=" watchdog_thresh=30 loglevel=${LAB_LOGLEVEL:-5} ${LAB_APPEND-}"
+	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
+		-accel "$accel" -cpu "$cpu" -smp "${LAB_CPUS:-2}" -m "${LAB_MEMORY:-12G}"
+		-kernel "$(kernel_dir "$series")/root/boot/vmlinuz-$(kernel_release "$series")"
+		-initrd "$initramfs" -append "$append")
+}

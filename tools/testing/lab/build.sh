@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Builds the module and the tests for a kernel, in build/<series>/.
+
+kernel_build_dir() { printf '%s/%s' "$LAB_BUILD" "$1"; }
+
+# copy_sources DIR: the kernel's build puts its objects next to the sources, so
+# every kernel gets a copy. What is unchanged keeps its time, for make.
+copy_sources() {
+	local into=$1 file
+
+	mkdir -p "$into"
+	(cd "$LAB_ROOT" && cp -rpu --parents Kbuild Kconfig drivers include "$into"/)
+	while IFS= read -r file; do
+		[[ -e $LAB_ROOT/$file ]] || rm -f "${into:?}/$file"
+	done < <(cd "$into" && find . -type f \( -name '*.[ch]' -o -name Makefile -o -name Kbuild \) \
+		! -name '*.mod.c' ! -name '.*' -printf '%P\n')
+}
+
+# build_module SERIES
+build_module() {
+	local series=$1 dir log
+
+	dir=$(kernel_build_dir "$series")
+	log=$dir/module.log
+	copy_sources "$dir/src"
+	# Built in make's own environment, whatever make calls this.
+	if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$(kernel_headers "$series")" \
+		M="$dir/src" -j"$(nproc)" W="${LAB_W-1}" ${LAB_C:+C=$LAB_C} modules >"$log" 2>&1; then
+		show_log "$log"
+		die_environment "the module does not build for Linux $series"
+	fi
+	# That BTF needs the kernel's vmlinux is no news, and none of ours.
+	grep -E 'warning:|error:|WARNING' "$log" >&2 || true
+}
+
+# make_tests SERIES TARGET: the contract with the tests' makefile.
+make_tests() {
+	local series=$1 target=$2 dir
+
+	dir=$(kernel_dir "$series")
+	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory \
+		-C "$LAB_ROOT/tools/testing/selftests/kvm_vmem" \
+		OUT="$(kernel_build_dir "$series")/tests" KHDR="$dir/uapi" \
+		KSFT="$dir/source/tools/testing/selftests" UAPI="$LAB_ROOT/include/uapi" \
+		-j"$(nproc)" "$target"
+}
+
+# build_tests SERIES
+build_tests() {
+	local series=$1 log
+
+	log=$(kernel_build_dir "$series")/tests.log
+	mkdir -p "$(kernel_build_dir "$series")/tests"
+	if ! make_tests "$series" all >"$log" 2>&1; then
+		show_log "$log"
+		die_environment "the tests do not build for Linux $series"
+	fi
+	grep -E 'warning:' "$log" >&2 || true
+}
+
+list_tests() { make_tests "$1" list | tr -s '[:space:]' '\n'; }

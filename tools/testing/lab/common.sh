@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# What every part of the lab shares: places, exit codes, and how it talks.
+
+export LAB_EXIT_FAILED=1 LAB_EXIT_USAGE=2 LAB_EXIT_ENVIRONMENT=3
+
+LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+LAB_ROOT=$(cd "$LAB_DIR/../../.." && pwd)
+LAB_CACHE=${KVM_VMEM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kvm-vmem}
+LAB_BUILD=${KVM_VMEM_BUILD:-$LAB_ROOT/build}
+LAB_SERIES=(6.1 6.12)
+
+# depmod and modprobe live here and are not on every user's path.
+PATH=$PATH:/usr/sbin:/sbin
+
+# say WHO WORD...: one line of progress, with the seconds since the start.
+say() {
+	local who=$1
+
+	shift
+	printf '[%s %3ds] %s\n' "$who" "$SECONDS" "$*"
+}
+
+# die_environment WHAT [HINT...]: this machine cannot do it; the tests are not
+# to blame.
+die_environment() {
+	printf 'lab: %s\n' "$1" >&2
+	shift
+	[[ $# -eq 0 ]] || printf '     %s\n' "$@" >&2
+	exit "$LAB_EXIT_ENVIRONMENT"
+}
+
+die_usage() {
+	printf 'lab: %s\nTry: lab help\n' "$1" >&2
+	exit "$LAB_EXIT_USAGE"
+}
+
+# show_log FILE: the end of a log, for an error that it explains.
+show_log() {
+	[[ -s $1 ]] || return 0
+	printf -- '--- the end of %s\n' "$1" >&2
+	tail -n 30 "$1" >&2
+	printf -- '---\n' >&2
+}
+
+# take_lock FILE WHO WHAT: until this (sub)shell ends. Two developers, or one
+# with two terminals, share the cache and build/.
+take_lock() {
+	local file=$1 who=$2 what=$3 fd
+
+	mkdir -p "$(dirname "$file")" 2>/dev/null ||
+		die_environment "cannot create $(dirname "$file")"
+	exec {fd}>"$file" || die_environment "cannot write $file"
+	flock -n "$fd" && return
+	say "$who" "waiting for another lab that uses $what"
+	flock "$fd"
+}
+
+# make splits its variables at blanks, the kernel's makefiles among them.
+check_paths() {
+	local path
+
+	for path in "$LAB_ROOT" "$LAB_CACHE" "$LAB_BUILD"; do
+		[[ $path != *[[:space:]]* ]] || die_environment \
+			"'$path' contains a blank, which the kernel's build cannot handle" \
+			"Move the repository, or set KVM_VMEM_CACHE and KVM_VMEM_BUILD."
+	done
+}

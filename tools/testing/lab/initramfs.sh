@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Packs what the emulated host boots into: busybox, KVM's modules, ours, and the
+# programs to run. Needs no root's rights.
+
+# Besides what they depend on.
+lab_modules=(kvm kvm_amd kvm_intel)
+
+# pack_modules SERIES INTO MODULE.KO...
+pack_modules() {
+	local series=$1 into=$2 release module file
+	local -a files=()
+
+	shift 2
+	release=$(kernel_release "$series")
+	mkdir -p "$into/lib/modules/$release/extra"
+	for module in "${lab_modules[@]}"; do
+		# -C: not this machine's configuration.
+		mapfile -t -O "${#files[@]}" files < <(modprobe -C /dev/null \
+			-d "$(kernel_dir "$series")/root" -S "$release" --show-depends "$module" |
+			awk '$1 == "insmod" { print $2 }')
+	done
+	for file in "${files[@]}"; do
+		cp -n "$file" "$into/lib/modules/$release/"
+	done
+	# Inside, busybox loads them.
+	find "$into/lib/modules" -name '*.ko.xz' -exec xz -d {} +
+	[[ $# -eq 0 ]] || cp "$@" "$into/lib/modules/$release/extra/"
+	cp "$(kernel_dir "$series")"/root/lib/modules/"$release"/modules.{order,builtin,builtin.modinfo} \
+		"$into/lib/modules/$release/"
+	depmod -b "$into" "$release"
+}
+
+# pack_initramfs SERIES ROOT IMAGE: ROOT has what is particular to this run.
+pack_initramfs() {
+	local series=$1 root=$2 image=$3
+
+	mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,lab}
+	cp "$(kernel_dir "$series")/root/bin/busybox" "$root/bin/busybox"
+	ln -sf busybox "$root/bin/sh"
+	cp "$LAB_DIR/init" "$root/init"
+	chmod 755 "$root/init"
+	(cd "$root" && find . -print0 | cpio --null --quiet -o -H newc -R 0:0) >"$image"
+}

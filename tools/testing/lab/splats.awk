@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Reads a kernel's console from the mark "lab: scan begins" on, prints whatever
+# the kernel complains of, with the lines around it and the test during which it
+# did, and exits with status 1 if there is any. Before the mark the kernel is
+# its vendor's affair.
+
+function complains(line) {
+	return line ~ /WARNING:|BUG:|Oops|kernel BUG at|general protection fault|stack segment:|divide error:|double fault/ ||
+	       line ~ /cut here|Call Trace:|Kernel panic|KASAN|UBSAN|KCSAN|KMSAN|KFENCE|refcount_t:|list_(add|del) corruption/ ||
+	       line ~ /possible (recursive|circular|irq lock inversion)|inconsistent lock state|suspicious RCU|bad unlock balance|held lock freed/ ||
+	       line ~ /lock held when returning|locks still held|DEBUG_LOCKS_WARN|MAX_LOCK|turning off the locking/ ||
+	       line ~ /sleeping function called|scheduling while atomic|blocked for more than|soft lockup|hard LOCKUP|detected stalls|self-detected stall/ ||
+	       line ~ /unreferenced object|ODEBUG:|Bad page|Bad rss-counter|non-zero pgtables_bytes|page allocation failure|Object .* (overwritten|freed)/ ||
+	       line ~ /Out of memory: |still in use|leaked|invalid opcode: |unable to handle|stack-protector|workqueue: .* flushing/
+}
+
+{ sub(/\r$/, "") }
+/lab: scan begins/ { scanning = 1; next }
+/lab: scan ends/ { if (scanning) ended = 1; scanning = 0; next }
+!scanning { next }
+/lab: begins / { test = $NF; next }
+/lab: ends / { test = ""; next }
+
+complains($0) {
+	if (!left) {
+		printf "%s:\n", test == "" ? "between the tests" : "during " test
+		for (i = 1; i <= 3; i++)
+			if (before[i] != "")
+				print "  " before[i]
+	}
+	found = 1
+	left = 40
+}
+left { print "  " $0; left-- }
+{ before[1] = before[2]; before[2] = before[3]; before[3] = $0 }
+
+END {
+	if (!scanning && !ended) {
+		print "the console has no mark of where to begin"
+		found = 1
+	}
+	exit found
+}
