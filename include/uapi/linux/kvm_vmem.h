@@ -172,6 +172,7 @@ struct kvm_vmem_setup {
 	__u32 out_nb_memslots;
 	__u32 out_id;
 };
+
 #define KVM_VMEM_SETUP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SETUP)
 
 /* @first_memslot_id: take ids from the top of the VM's id space */
@@ -225,6 +226,7 @@ struct kvm_vmem_attach {
 	__u32 out_nb_memslots;
 	__u32 out_first_memslot_id;
 };
+
 #define KVM_VMEM_ATTACH _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_ATTACH)
 
 /**
@@ -274,6 +276,7 @@ struct kvm_vmem_request {
 	__u16 out_response;
 	__u16 out_state;
 };
+
 #define KVM_VMEM_PLUG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_PLUG)
 #define KVM_VMEM_UNPLUG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_UNPLUG)
 #define KVM_VMEM_UNPLUG_ALL _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_UNPLUG_ALL)
@@ -311,6 +314,7 @@ struct kvm_vmem_get_config {
 	__u16 __reserved0;
 	__u32 __reserved1;
 };
+
 #define KVM_VMEM_GET_CONFIG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_CONFIG)
 
 /**
@@ -329,6 +333,7 @@ struct kvm_vmem_set_requested_size {
 	__u32 flags;
 	__aligned_u64 requested_size;
 };
+
 #define KVM_VMEM_SET_REQUESTED_SIZE \
 	_IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_REQUESTED_SIZE)
 
@@ -382,6 +387,7 @@ struct kvm_vmem_set_eventfd {
 	__u32 event;
 	__s32 fd;
 };
+
 #define KVM_VMEM_SET_EVENTFD _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_EVENTFD)
 
 /**
@@ -463,6 +469,7 @@ struct kvm_vmem_get_info {
 	__aligned_u64 out_last_violation;
 	__u8 out_label[KVM_VMEM_LABEL_LEN];
 };
+
 #define KVM_VMEM_GET_INFO _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_INFO)
 
 /**
@@ -518,6 +525,7 @@ struct kvm_vmem_get_memslots {
 	__u32 out_nb_memslots;
 	__aligned_u64 memslots;
 };
+
 #define KVM_VMEM_GET_MEMSLOTS _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_MEMSLOTS)
 
 /**
@@ -539,6 +547,7 @@ struct kvm_vmem_bitmap {
 	__aligned_u64 nb_blocks;
 	__aligned_u64 bitmap;
 };
+
 #define KVM_VMEM_GET_BITMAP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_BITMAP)
 #define KVM_VMEM_SET_BITMAP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_BITMAP)
 
@@ -588,6 +597,7 @@ struct kvm_vmem_action {
 	__u32 size;
 	__u32 flags;
 };
+
 #define KVM_VMEM_FREEZE _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_FREEZE)
 #define KVM_VMEM_THAW _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_THAW)
 #define KVM_VMEM_SET_DIRTY_LOG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_DIRTY_LOG)

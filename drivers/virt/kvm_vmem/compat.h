@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What older kernels lack, in the words of the newest one. The Makefile looks
+ * for each feature in the headers it builds against; each shim names the kernel
+ * whose retirement deletes it. No other file has an #if on kernel features.
+ */
+#ifndef _KVM_VMEM_COMPAT_H
+#define _KVM_VMEM_COMPAT_H
+
+#include <linux/eventfd.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <linux/module.h>
+
+/* Retire with 6.1: eventfd_signal() took the count to add. */
+#ifdef KVM_VMEM_EVENTFD_SIGNAL_N
+#define eventfd_signal(ctx) ((void)eventfd_signal(ctx, 1))
+#endif
+
+/*
+ * Is this the file of a KVM VM? file_is_kvm() knows, where modules may call it.
+ * KVM reserved it to its own modules after 6.12; there a VM's file is told by
+ * what user space cannot forge: an anonymous inode, KVM's name for it, and
+ * operations that belong to KVM.
+ */
+#ifdef KVM_VMEM_FILE_IS_KVM
+bool file_is_kvm(struct file *file);
+
+static inline bool kvm_vmem_file_is_vm(struct file *file)
+{
+	return file_is_kvm(file);
+}
+#else
+static inline bool kvm_vmem_file_is_vm(struct file *file)
+{
+	const struct module *owner = file->f_op->owner;
+
+	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
+	       !strcmp(file->f_path.dentry->d_name.name, "kvm-vm") &&
+	       (!owner || !strncmp(owner->name, "kvm", 3));
+}
+#endif
+
+#endif /* _KVM_VMEM_COMPAT_H */

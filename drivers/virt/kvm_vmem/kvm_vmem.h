@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the files of the module know of each other.
+ *
+ * Dependencies point one way:
+ *
+ *	main -> requests -> device -> { memslots -> kvm -> vm, backing, notify }
+ *	     -> blocks
+ *
+ * Locks, outermost first:
+ *
+ *	kvm_vmem.lock (mutex)
+ *	  kvm_vmem_vms_lock (mutex, vm.c)
+ *	  kvm_vmem_vm.lock (mutex)
+ *	    mmap_lock, KVM's slots_lock and the locks below them
+ *	  inode locks of a backing file
+ *
+ * kvm_vmem.lock is never taken under mmap_lock. sysfs and debugfs callbacks take
+ * it, so that it is not held while their files are removed.
+ */
+#ifndef _KVM_VMEM_H
+#define _KVM_VMEM_H
+
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include <uapi/linux/kvm_vmem.h>
+
+#include "blocks.h"
+#include "compat.h"
+
+struct dentry;
+struct device;
+struct file;
+struct kvm_userspace_memory_region;
+struct mm_struct;
+struct pid;
+
+/**
+ * struct kvm_vmem_vm - a KVM VM, as all its devices see it
+ * @node: in the list of VMs; kvm_vmem_vms_lock
+ * @claims: claims of its devices; kvm_vmem_vms_lock
+ * @nr_users: devices that refer to it; kvm_vmem_vms_lock
+ * @file: the VM's file; it keeps the VM, never changes
+ * @mm: address space of the VM's process, mmgrab()ed; never changes
+ * @nr_memslot_ids: size of KVM's id space; never changes
+ * @nr_address_spaces: number of KVM address spaces; never changes
+ * @lock: protects the scratch page and its address
+ * @scratch: address in @mm of the page that carries the argument to KVM. It is
+ *	the process' to spoil, which harms only its own VM
+ */
+struct kvm_vmem_vm {
+	struct list_head node;
+	struct list_head claims;
+	unsigned int nr_users;
+	struct file *file;
+	struct mm_struct *mm;
+	unsigned int nr_memslot_ids;
+	unsigned int nr_address_spaces;
+	struct mutex lock;
+	unsigned long scratch;
+};
+
+/**
+ * struct kvm_vmem_claim - what a device occupies in its VM
+ * @node: in the list of the VM; kvm_vmem_vms_lock
+ * @addr: guest physical address
+ * @size: size in bytes
+ * @first_id: first memslot id
+ * @nb_ids: number of memslot ids
+ */
+struct kvm_vmem_claim {
+	struct list_head node;
+	u64 addr;
+	u64 size;
+	unsigned int first_id;
+	unsigned int nb_ids;
+};
+
+/**
+ * struct kvm_vmem_memslot - a memslot that KVM knows
+ * @index: position in the grid
+ * @address_spaces: mask of the KVM address spaces that have it. Not all of the
+ *	device's only while it is being mapped, or if KVM failed to delete it
+ * @nb_plugged: number of plugged blocks. Active if not 0, else idle
+ * @bitmap: plugged blocks
+ *
+ * Absent memslots have none of these, so that the module's memory follows the
+ * plugged memory.
+ */
+struct kvm_vmem_memslot {
+	unsigned int index;
+	unsigned int address_spaces;
+	unsigned int nb_plugged;
+	unsigned long bitmap[];
+};
+
+enum kvm_vmem_counter {
+	/* The first four are VIRTIO_MEM_RESP_*. */
+	KVM_VMEM_COUNT_ACK,
+	KVM_VMEM_COUNT_NACK,
+	KVM_VMEM_COUNT_BUSY,
+	KVM_VMEM_COUNT_ERROR,
+	KVM_VMEM_COUNT_KVM_CALL,
+	KVM_VMEM_NR_COUNTERS
+};
+
+/**
+ * struct kvm_vmem - a device: one open file of /dev/kvm-vmem
+ * @lock: protects all that is not said to be otherwise
+ * @grid: geometry; its memslots are settled by ATTACH. All zero before SETUP
+ * @setup_flags: flags of SETUP
+ * @fixed_memslot_size: the VMM chose the memslot size
+ * @memslot_limit: the VMM's limit to the number of memslots; 0: none
+ * @node_id: NUMA node of the guest
+ * @label: name for the operator
+ * @size: plugged size
+ * @requested_size: size that the guest is asked to reach
+ * @usable_region_size: part of the region that the guest may plug
+ * @removal_pending: PREPARE_REMOVE was done
+ * @backing: file to discard from, or NULL; set by SETUP
+ * @backing_offset: offset of the region in @backing
+ * @id: number in sysfs
+ * @sysfs: the device in sysfs; set by SETUP
+ * @debugfs: the directory in debugfs; set by SETUP
+ * @attached: ATTACH was done. Set for good with everything of it; without @lock
+ *	read it by smp_load_acquire(), then @vm
+ * @vm: the VM
+ * @claim: what it occupies in @vm
+ * @address_spaces: mask of the KVM address spaces it is mapped into
+ * @userspace_addr: address of the region in the VM's process
+ * @pid: the VM's process
+ * @memslots: the memslots that KVM knows, by index
+ * @nb_active: number of active memslots
+ * @nb_idle: number of idle memslots
+ * @listeners: eventfds
+ * @nb_listeners: length of @listeners
+ * @size_changes: size changes since the last read(); no lock
+ * @readers: who waits for @size_changes; its own lock
+ * @counters: see enum kvm_vmem_counter
+ */
+struct kvm_vmem {
+	struct mutex lock;
+
+	struct kvm_vmem_grid grid;
+	u32 setup_flags;
+	bool fixed_memslot_size;
+	unsigned int memslot_limit;
+	u16 node_id;
+	char label[KVM_VMEM_LABEL_LEN];
+
+	u64 size;
+	u64 requested_size;
+	u64 usable_region_size;
+	bool removal_pending;
+
+	struct file *backing;
+	u64 backing_offset;
+
+	int id;
+	struct device *sysfs;
+	struct dentry *debugfs;
+
+	bool attached;
+	struct kvm_vmem_vm *vm;
+	struct kvm_vmem_claim claim;
+	unsigned int address_spaces;
+	u64 userspace_addr;
+	struct pid *pid;
+
+	struct xarray memslots;
+	unsigned int nb_active;
+	unsigned int nb_idle;
+
+	struct list_head listeners;
+	unsigned int nb_listeners;
+	atomic64_t size_changes;
+	wait_queue_head_t readers;
+
+	u64 counters[KVM_VMEM_NR_COUNTERS];
+};
+
+static inline bool kvm_vmem_is_setup(const struct kvm_vmem *dev)
+{
+	return dev->grid.region_size;
+}
+
+static inline bool kvm_vmem_is_dynamic(const struct kvm_vmem *dev)
+{
+	return dev->setup_flags & KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS;
+}
+
+/* main.c: module parameters and what is the module's as a whole */
+extern unsigned int kvm_vmem_memslot_limit;
+extern struct workqueue_struct *kvm_vmem_wq;
+
+/* device.c: life and configuration of a device */
+struct kvm_vmem *kvm_vmem_create(void);
+void kvm_vmem_destroy(struct kvm_vmem *dev);
+int kvm_vmem_setup(struct kvm_vmem *dev, struct kvm_vmem_setup *cmd);
+int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd);
+int kvm_vmem_get_config(struct kvm_vmem *dev, struct kvm_vmem_get_config *cmd);
+int kvm_vmem_get_info(struct kvm_vmem *dev, struct kvm_vmem_get_info *cmd);
+int kvm_vmem_get_memslots(struct kvm_vmem *dev,
+			  struct kvm_vmem_get_memslots *cmd);
+int kvm_vmem_set_requested_size(struct kvm_vmem *dev, u64 requested_size);
+int kvm_vmem_prepare_remove(struct kvm_vmem *dev, bool cancel);
+
+/* requests.c: what a guest may ask for */
+int kvm_vmem_plug(struct kvm_vmem *dev, struct kvm_vmem_request *req);
+int kvm_vmem_unplug(struct kvm_vmem *dev, struct kvm_vmem_request *req);
+int kvm_vmem_unplug_all(struct kvm_vmem *dev, struct kvm_vmem_request *req);
+int kvm_vmem_state(struct kvm_vmem *dev, struct kvm_vmem_request *req);
+int kvm_vmem_reset(struct kvm_vmem *dev);
+
+/* memslots.c: the memslot group */
+int kvm_vmem_memslots_probe(struct kvm_vmem *dev);
+int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range);
+void kvm_vmem_memslots_retire(struct kvm_vmem *dev,
+			      struct kvm_vmem_range range);
+bool kvm_vmem_memslots_all(struct kvm_vmem *dev, struct kvm_vmem_range range,
+			   bool plugged);
+void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
+			   bool plugged);
+void kvm_vmem_memslots_clear(struct kvm_vmem *dev);
+unsigned int kvm_vmem_memslots_list(struct kvm_vmem *dev,
+				    struct kvm_vmem_memslot_info *infos,
+				    unsigned int nb_infos);
+void kvm_vmem_memslots_destroy(struct kvm_vmem *dev, bool unmap);
+
+/* kvm.c: the only file that talks to KVM */
+struct file *kvm_vmem_kvm_get_vm(int fd);
+int kvm_vmem_kvm_check_extension(struct file *file, unsigned int capability);
+int kvm_vmem_kvm_set_memslot(struct kvm_vmem_vm *vm,
+			     const struct kvm_userspace_memory_region *region);
+u64 kvm_vmem_kvm_max_memslot_size(void);
+
+/* vm.c: VMs, shared by their devices */
+struct kvm_vmem_vm *kvm_vmem_vm_get(int fd);
+void kvm_vmem_vm_put(struct kvm_vmem_vm *vm);
+int kvm_vmem_vm_map_scratch(struct kvm_vmem_vm *vm);
+int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, int (*fn)(void *arg), void *arg);
+int kvm_vmem_vm_claim(struct kvm_vmem_vm *vm, struct kvm_vmem *dev,
+		      unsigned int first_id);
+void kvm_vmem_vm_unclaim(struct kvm_vmem *dev);
+
+/* backing.c: where the memory comes from and goes back to */
+struct file *kvm_vmem_backing_open(int fd, u64 offset, u64 *block_size);
+int kvm_vmem_backing_check(struct kvm_vmem *dev);
+int kvm_vmem_backing_discard(struct kvm_vmem *dev, u64 offset, u64 size);
+
+/* notify.c: telling those who listen */
+int kvm_vmem_set_eventfd(struct kvm_vmem *dev,
+			 const struct kvm_vmem_set_eventfd *cmd);
+void kvm_vmem_notify_size(struct kvm_vmem *dev);
+void kvm_vmem_notify_config(struct kvm_vmem *dev);
+void kvm_vmem_notify_memslots(struct kvm_vmem *dev);
+void kvm_vmem_notify_destroy(struct kvm_vmem *dev);
+
+/* sysfs.c and debugfs.c: telling the operator */
+int kvm_vmem_sysfs_init(void);
+void kvm_vmem_sysfs_exit(void);
+int kvm_vmem_sysfs_add(struct kvm_vmem *dev);
+void kvm_vmem_sysfs_remove(struct kvm_vmem *dev);
+
+#ifdef CONFIG_DEBUG_FS
+void kvm_vmem_debugfs_init(void);
+void kvm_vmem_debugfs_exit(void);
+void kvm_vmem_debugfs_add(struct kvm_vmem *dev);
+void kvm_vmem_debugfs_remove(struct kvm_vmem *dev);
+#else
+static inline void kvm_vmem_debugfs_init(void) {}
+static inline void kvm_vmem_debugfs_exit(void) {}
+static inline void kvm_vmem_debugfs_add(struct kvm_vmem *dev) {}
+static inline void kvm_vmem_debugfs_remove(struct kvm_vmem *dev) {}
+#endif
+
+#endif /* _KVM_VMEM_H */

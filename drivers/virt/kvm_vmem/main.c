@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * kvm-vmem: virtio-mem memory hotplug for KVM VMs. The module, /dev/kvm-vmem
+ * and its file operations.
+ */
+#include <linux/fs.h>
+#include <linux/miscdevice.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+
+#include "kvm_vmem.h"
+
+#define CREATE_TRACE_POINTS
+#include "trace.h"
+
+struct workqueue_struct *kvm_vmem_wq;
+
+unsigned int kvm_vmem_memslot_limit = 4096;
+
+static int kvm_vmem_set_memslot_limit(const char *val,
+				      const struct kernel_param *kp)
+{
+	/* KVM numbers memslots in 16 bits. */
+	return param_set_uint_minmax(val, kp, 1, U16_MAX);
+}
+
+static const struct kernel_param_ops kvm_vmem_memslot_limit_ops = {
+	.set = kvm_vmem_set_memslot_limit,
+	.get = param_get_uint,
+};
+
+module_param_cb(memslot_limit, &kvm_vmem_memslot_limit_ops,
+		&kvm_vmem_memslot_limit, 0644);
+MODULE_PARM_DESC(memslot_limit,
+		 "Soft limit to the number of memslots that all devices of a VM use together, 1 to 65535 (default 4096). Changes hold for devices set up and attached afterwards.");
+
+union kvm_vmem_cmd {
+	u32 size;
+	struct kvm_vmem_setup setup;
+	struct kvm_vmem_attach attach;
+	struct kvm_vmem_request request;
+	struct kvm_vmem_get_config get_config;
+	struct kvm_vmem_set_requested_size set_requested_size;
+	struct kvm_vmem_set_eventfd set_eventfd;
+	struct kvm_vmem_get_info get_info;
+	struct kvm_vmem_get_memslots get_memslots;
+	struct kvm_vmem_bitmap bitmap;
+	struct kvm_vmem_action action;
+};
+
+static int kvm_vmem_ioctl_setup(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_setup(dev, &cmd->setup);
+}
+
+static int kvm_vmem_ioctl_attach(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_attach(dev, &cmd->attach);
+}
+
+static int kvm_vmem_ioctl_plug(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_plug(dev, &cmd->request);
+}
+
+static int kvm_vmem_ioctl_unplug(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_unplug(dev, &cmd->request);
+}
+
+static int kvm_vmem_ioctl_unplug_all(struct kvm_vmem *dev,
+				     union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_unplug_all(dev, &cmd->request);
+}
+
+static int kvm_vmem_ioctl_state(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_state(dev, &cmd->request);
+}
+
+static int kvm_vmem_ioctl_get_config(struct kvm_vmem *dev,
+				     union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_get_config(dev, &cmd->get_config);
+}
+
+static int kvm_vmem_ioctl_set_requested_size(struct kvm_vmem *dev,
+					     union kvm_vmem_cmd *cmd)
+{
+	if (cmd->set_requested_size.flags)
+		return -EOPNOTSUPP;
+	return kvm_vmem_set_requested_size(dev,
+					   cmd->set_requested_size.requested_size);
+}
+
+static int kvm_vmem_ioctl_set_eventfd(struct kvm_vmem *dev,
+				      union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_set_eventfd(dev, &cmd->set_eventfd);
+}
+
+static int kvm_vmem_ioctl_get_info(struct kvm_vmem *dev,
+				   union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_get_info(dev, &cmd->get_info);
+}
+
+static int kvm_vmem_ioctl_get_memslots(struct kvm_vmem *dev,
+				       union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_get_memslots(dev, &cmd->get_memslots);
+}
+
+static int kvm_vmem_ioctl_reset(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return cmd->action.flags ? -EOPNOTSUPP : kvm_vmem_reset(dev);
+}
+
+static int kvm_vmem_ioctl_prepare_remove(struct kvm_vmem *dev,
+					 union kvm_vmem_cmd *cmd)
+{
+	if (cmd->action.flags & ~KVM_VMEM_PREPARE_REMOVE_CANCEL)
+		return -EOPNOTSUPP;
+	return kvm_vmem_prepare_remove(dev, cmd->action.flags);
+}
+
+static int kvm_vmem_ioctl_not_yet(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return -EOPNOTSUPP;
+}
+
+/* What a device must have been through before an ioctl. */
+enum kvm_vmem_stage {
+	KVM_VMEM_OPEN,
+	KVM_VMEM_SET_UP,
+	KVM_VMEM_ATTACHED,
+	/* And the ioctl runs in the address space of the VM's process. */
+	KVM_VMEM_IN_VM,
+};
+
+struct kvm_vmem_ioctl_op {
+	unsigned int size;
+	unsigned int min_size;
+	unsigned int cmd;
+	enum kvm_vmem_stage stage;
+	/* Has ``out_`` members. */
+	bool out;
+	int (*execute)(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd);
+};
+
+#define KVM_VMEM_OP(_cmd, _fn, _struct, _last, _stage, _out)	\
+	[_IOC_NR(_cmd)] = {					\
+		.size = sizeof(struct _struct),			\
+		.min_size = offsetofend(struct _struct, _last),	\
+		.cmd = (_cmd),					\
+		.stage = (_stage),				\
+		.out = (_out),					\
+		.execute = (_fn),				\
+	}
+
+static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
+	KVM_VMEM_OP(KVM_VMEM_SETUP, kvm_vmem_ioctl_setup, kvm_vmem_setup,
+		    out_id, KVM_VMEM_OPEN, true),
+	KVM_VMEM_OP(KVM_VMEM_ATTACH, kvm_vmem_ioctl_attach, kvm_vmem_attach,
+		    out_first_memslot_id, KVM_VMEM_SET_UP, true),
+	KVM_VMEM_OP(KVM_VMEM_PLUG, kvm_vmem_ioctl_plug, kvm_vmem_request,
+		    out_state, KVM_VMEM_IN_VM, true),
+	KVM_VMEM_OP(KVM_VMEM_UNPLUG, kvm_vmem_ioctl_unplug, kvm_vmem_request,
+		    out_state, KVM_VMEM_IN_VM, true),
+	KVM_VMEM_OP(KVM_VMEM_UNPLUG_ALL, kvm_vmem_ioctl_unplug_all,
+		    kvm_vmem_request, out_state, KVM_VMEM_IN_VM, true),
+	KVM_VMEM_OP(KVM_VMEM_STATE, kvm_vmem_ioctl_state, kvm_vmem_request,
+		    out_state, KVM_VMEM_ATTACHED, true),
+	KVM_VMEM_OP(KVM_VMEM_GET_CONFIG, kvm_vmem_ioctl_get_config,
+		    kvm_vmem_get_config, __reserved1, KVM_VMEM_SET_UP, true),
+	KVM_VMEM_OP(KVM_VMEM_SET_REQUESTED_SIZE,
+		    kvm_vmem_ioctl_set_requested_size,
+		    kvm_vmem_set_requested_size, requested_size,
+		    KVM_VMEM_SET_UP, false),
+	KVM_VMEM_OP(KVM_VMEM_SET_EVENTFD, kvm_vmem_ioctl_set_eventfd,
+		    kvm_vmem_set_eventfd, fd, KVM_VMEM_SET_UP, false),
+	KVM_VMEM_OP(KVM_VMEM_GET_INFO, kvm_vmem_ioctl_get_info,
+		    kvm_vmem_get_info, out_label, KVM_VMEM_SET_UP, true),
+	KVM_VMEM_OP(KVM_VMEM_GET_MEMSLOTS, kvm_vmem_ioctl_get_memslots,
+		    kvm_vmem_get_memslots, memslots, KVM_VMEM_ATTACHED, true),
+	KVM_VMEM_OP(KVM_VMEM_GET_BITMAP, kvm_vmem_ioctl_not_yet,
+		    kvm_vmem_bitmap, bitmap, KVM_VMEM_OPEN, false),
+	KVM_VMEM_OP(KVM_VMEM_SET_BITMAP, kvm_vmem_ioctl_not_yet,
+		    kvm_vmem_bitmap, bitmap, KVM_VMEM_OPEN, false),
+	KVM_VMEM_OP(KVM_VMEM_FREEZE, kvm_vmem_ioctl_not_yet, kvm_vmem_action,
+		    flags, KVM_VMEM_OPEN, false),
+	KVM_VMEM_OP(KVM_VMEM_THAW, kvm_vmem_ioctl_not_yet, kvm_vmem_action,
+		    flags, KVM_VMEM_OPEN, false),
+	KVM_VMEM_OP(KVM_VMEM_SET_DIRTY_LOG, kvm_vmem_ioctl_not_yet,
+		    kvm_vmem_action, flags, KVM_VMEM_OPEN, false),
+	KVM_VMEM_OP(KVM_VMEM_RESET, kvm_vmem_ioctl_reset, kvm_vmem_action,
+		    flags, KVM_VMEM_IN_VM, false),
+	KVM_VMEM_OP(KVM_VMEM_PREPARE_REMOVE, kvm_vmem_ioctl_prepare_remove,
+		    kvm_vmem_action, flags, KVM_VMEM_SET_UP, false),
+};
+
+struct kvm_vmem_ioctl {
+	struct kvm_vmem *dev;
+	const struct kvm_vmem_ioctl_op *op;
+	union kvm_vmem_cmd cmd;
+};
+
+static int kvm_vmem_execute(void *arg)
+{
+	struct kvm_vmem_ioctl *ioctl = arg;
+	struct kvm_vmem *dev = ioctl->dev;
+	int ret;
+
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	if (ioctl->op->stage > KVM_VMEM_OPEN && !kvm_vmem_is_setup(dev))
+		ret = -ENODEV;
+	else
+		ret = ioctl->op->execute(dev, &ioctl->cmd);
+	mutex_unlock(&dev->lock);
+	return ret;
+}
+
+static int kvm_vmem_run_ioctl(struct kvm_vmem_ioctl *ioctl)
+{
+	struct kvm_vmem *dev = ioctl->dev;
+
+	if (ioctl->op->stage < KVM_VMEM_ATTACHED)
+		return kvm_vmem_execute(ioctl);
+	/* Pairs with the smp_store_release() of ATTACH. */
+	if (!smp_load_acquire(&dev->attached))
+		return -ENODEV;
+	if (ioctl->op->stage < KVM_VMEM_IN_VM)
+		return kvm_vmem_execute(ioctl);
+	return kvm_vmem_vm_run(dev->vm, kvm_vmem_execute, ioctl);
+}
+
+static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
+				unsigned long arg)
+{
+	struct kvm_vmem_ioctl ioctl = { .dev = file->private_data };
+	void __user *uarg = (void __user *)arg;
+	unsigned int nr = _IOC_NR(cmd);
+	size_t out_size;
+	u32 user_size;
+	int ret;
+
+	if (nr >= ARRAY_SIZE(kvm_vmem_ioctl_ops) ||
+	    kvm_vmem_ioctl_ops[nr].cmd != cmd)
+		return -ENOTTY;
+	ioctl.op = &kvm_vmem_ioctl_ops[nr];
+
+	if (get_user(user_size, (u32 __user *)uarg))
+		return -EFAULT;
+	if (user_size < ioctl.op->min_size)
+		return -EINVAL;
+	ret = copy_struct_from_user(&ioctl.cmd, ioctl.op->size, uarg,
+				    user_size);
+	if (ret)
+		return ret;
+
+	/* What cannot be answered is not begun. */
+	out_size = ioctl.op->out ? min(user_size, ioctl.op->size) : 0;
+	if (out_size && fault_in_writeable(uarg, out_size))
+		return -EFAULT;
+
+	ret = kvm_vmem_run_ioctl(&ioctl);
+	if (ret && ret != -EMSGSIZE)
+		return ret;
+	ioctl.cmd.size = user_size;
+	if (out_size && copy_to_user(uarg, &ioctl.cmd, out_size))
+		return -EFAULT;
+	return ret;
+}
+
+static int kvm_vmem_fops_open(struct inode *inode, struct file *file)
+{
+	struct kvm_vmem *dev = kvm_vmem_create();
+
+	if (!dev)
+		return -ENOMEM;
+	file->private_data = dev;
+	return stream_open(inode, file);
+}
+
+static int kvm_vmem_fops_release(struct inode *inode, struct file *file)
+{
+	kvm_vmem_destroy(file->private_data);
+	return 0;
+}
+
+static ssize_t kvm_vmem_fops_read(struct file *file, char __user *buf,
+				  size_t count, loff_t *ppos)
+{
+	struct kvm_vmem *dev = file->private_data;
+	u64 nb;
+	int ret;
+
+	if (count < sizeof(nb))
+		return -EINVAL;
+
+	nb = atomic64_xchg(&dev->size_changes, 0);
+	if (!nb) {
+		if (file->f_flags & O_NONBLOCK)
+			return -EAGAIN;
+		ret = wait_event_interruptible(dev->readers,
+					       (nb = atomic64_xchg(&dev->size_changes, 0)));
+		if (ret)
+			return ret;
+	}
+
+	if (put_user(nb, (u64 __user *)buf)) {
+		atomic64_add(nb, &dev->size_changes);
+		return -EFAULT;
+	}
+	return sizeof(nb);
+}
+
+static __poll_t kvm_vmem_fops_poll(struct file *file, poll_table *wait)
+{
+	struct kvm_vmem *dev = file->private_data;
+
+	poll_wait(file, &dev->readers, wait);
+	return atomic64_read(&dev->size_changes) ? EPOLLIN | EPOLLRDNORM : 0;
+}
+
+static const struct file_operations kvm_vmem_fops = {
+	.owner = THIS_MODULE,
+	.open = kvm_vmem_fops_open,
+	.release = kvm_vmem_fops_release,
+	.unlocked_ioctl = kvm_vmem_fops_ioctl,
+	.compat_ioctl = compat_ptr_ioctl,
+	.read = kvm_vmem_fops_read,
+	.poll = kvm_vmem_fops_poll,
+};
+
+static struct miscdevice kvm_vmem_miscdev = {
+	.minor = MISC_DYNAMIC_MINOR,
+	.name = "kvm-vmem",
+	.fops = &kvm_vmem_fops,
+	.mode = 0660,
+};
+
+static int __init kvm_vmem_init(void)
+{
+	int ret;
+
+	kvm_vmem_wq = alloc_workqueue("kvm_vmem", WQ_UNBOUND, 0);
+	if (!kvm_vmem_wq)
+		return -ENOMEM;
+	ret = kvm_vmem_sysfs_init();
+	if (ret)
+		goto err_wq;
+	kvm_vmem_debugfs_init();
+
+	ret = misc_register(&kvm_vmem_miscdev);
+	if (ret)
+		goto err_sysfs;
+	return 0;
+
+err_sysfs:
+	kvm_vmem_debugfs_exit();
+	kvm_vmem_sysfs_exit();
+err_wq:
+	destroy_workqueue(kvm_vmem_wq);
+	return ret;
+}
+
+static void __exit kvm_vmem_exit(void)
+{
+	misc_deregister(&kvm_vmem_miscdev);
+	kvm_vmem_debugfs_exit();
+	kvm_vmem_sysfs_exit();
+	destroy_workqueue(kvm_vmem_wq);
+}
+
+module_init(kvm_vmem_init);
+module_exit(kvm_vmem_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("virtio-mem memory hotplug for KVM virtual machines");
+MODULE_SOFTDEP("pre: kvm");

@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The memslot group: which memslots of the grid KVM knows, and which of their
+ * blocks are plugged.
+ *
+ * Everything is called with kvm_vmem.lock held; what maps or unmaps, in the
+ * address space of the VM's process as well. The cost of every function follows
+ * its range or the memslots that KVM knows, never the size of the region.
+ */
+#include <linux/bitmap.h>
+#include <linux/bitops.h>
+#include <linux/kvm.h>
+#include <linux/lockdep.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+
+#include "kvm_vmem.h"
+#include "trace.h"
+
+static int kvm_vmem_set_memslot(struct kvm_vmem *dev, unsigned int as_id,
+				unsigned int id, u64 offset, u64 size)
+{
+	const struct kvm_userspace_memory_region region = {
+		.slot = as_id << 16 | id,
+		.guest_phys_addr = dev->grid.addr + offset,
+		.memory_size = size,
+		.userspace_addr = dev->userspace_addr + offset,
+	};
+	int ret = kvm_vmem_kvm_set_memslot(dev->vm, &region);
+
+	dev->counters[KVM_VMEM_COUNT_KVM_CALL]++;
+	trace_kvm_vmem_memslot(dev, as_id, id, region.guest_phys_addr, size,
+			       ret);
+	return ret;
+}
+
+static int kvm_vmem_memslot_unmap(struct kvm_vmem *dev,
+				  struct kvm_vmem_memslot *memslot)
+{
+	unsigned int id = dev->claim.first_id + memslot->index;
+	u64 offset = kvm_vmem_grid_offset(&dev->grid, memslot->index);
+	unsigned int as_id;
+	int ret;
+
+	while (memslot->address_spaces) {
+		as_id = __fls(memslot->address_spaces);
+		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, 0);
+		if (ret)
+			return ret;
+		memslot->address_spaces &= ~BIT(as_id);
+	}
+	return 0;
+}
+
+static int kvm_vmem_memslot_map(struct kvm_vmem *dev,
+				struct kvm_vmem_memslot *memslot)
+{
+	unsigned int id = dev->claim.first_id + memslot->index;
+	u64 offset = kvm_vmem_grid_offset(&dev->grid, memslot->index);
+	u64 size = kvm_vmem_grid_size_of(&dev->grid, memslot->index);
+	unsigned int as_id;
+	int ret;
+
+	while (memslot->address_spaces != dev->address_spaces) {
+		as_id = __ffs(dev->address_spaces & ~memslot->address_spaces);
+		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, size);
+		if (ret)
+			return ret;
+		memslot->address_spaces |= BIT(as_id);
+	}
+	return 0;
+}
+
+static struct kvm_vmem_memslot *
+kvm_vmem_memslot_create(struct kvm_vmem *dev, unsigned int index)
+{
+	unsigned int nb_blocks = kvm_vmem_grid_blocks_of(&dev->grid, index);
+	struct kvm_vmem_memslot *memslot;
+	int ret;
+
+	memslot = kvzalloc(struct_size(memslot, bitmap,
+				       BITS_TO_LONGS(nb_blocks)),
+			   GFP_KERNEL_ACCOUNT);
+	if (!memslot)
+		return ERR_PTR(-ENOMEM);
+
+	memslot->index = index;
+	ret = xa_insert(&dev->memslots, index, memslot, GFP_KERNEL_ACCOUNT);
+	if (ret) {
+		kvfree(memslot);
+		return ERR_PTR(ret);
+	}
+	dev->nb_idle++;
+	return memslot;
+}
+
+static void kvm_vmem_memslot_free(struct kvm_vmem *dev,
+				  struct kvm_vmem_memslot *memslot)
+{
+	xa_erase(&dev->memslots, memslot->index);
+	dev->nb_idle--;
+	kvfree(memslot);
+}
+
+/**
+ * kvm_vmem_memslots_probe - find out whether KVM takes the region
+ * @dev: the device, with all that a memslot needs
+ *
+ * Maps the region's first and last page for a moment, so that a region beyond
+ * the VM's physical addresses, over other memslots, or with ids in use is
+ * refused now and not in a guest's request.
+ *
+ * Return: 0 or KVM's errno.
+ */
+int kvm_vmem_memslots_probe(struct kvm_vmem *dev)
+{
+	const struct {
+		unsigned int id;
+		u64 offset;
+	} ends[] = {
+		{ dev->claim.first_id, 0 },
+		{ dev->claim.first_id + dev->claim.nb_ids - 1,
+		  dev->grid.region_size - PAGE_SIZE },
+	};
+	unsigned long address_spaces = dev->address_spaces;
+	unsigned int i, as_id;
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+
+	for (i = 0; i < ARRAY_SIZE(ends); i++) {
+		for_each_set_bit(as_id, &address_spaces, BITS_PER_LONG) {
+			ret = kvm_vmem_set_memslot(dev, as_id, ends[i].id,
+						   ends[i].offset, PAGE_SIZE);
+			if (!ret)
+				ret = kvm_vmem_set_memslot(dev, as_id,
+							   ends[i].id,
+							   ends[i].offset, 0);
+			if (ret)
+				return ret;
+		}
+	}
+	return 0;
+}
+
+/**
+ * kvm_vmem_memslots_retire - take idle memslots from KVM
+ * @dev: the device
+ * @range: those with a block in it
+ *
+ * With dynamic memslots only. A memslot that KVM fails to delete stays idle,
+ * ready for the next plug or retirement. Guests may have touched a memslot up to
+ * the moment it went, so what is behind it is discarded afterwards.
+ */
+void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
+{
+	unsigned int shift = dev->grid.memslot_shift - dev->grid.block_shift;
+	unsigned long last = (range.first + range.nb - 1) >> shift;
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index;
+	bool changed = false;
+
+	lockdep_assert_held(&dev->lock);
+	if (!kvm_vmem_is_dynamic(dev))
+		return;
+
+	xa_for_each_range(&dev->memslots, index, memslot, range.first >> shift,
+			  last) {
+		if (memslot->nb_plugged)
+			continue;
+		if (kvm_vmem_memslot_unmap(dev, memslot))
+			continue;
+		kvm_vmem_memslot_free(dev, memslot);
+		kvm_vmem_backing_discard(dev,
+					 kvm_vmem_grid_offset(&dev->grid,
+							      index),
+					 kvm_vmem_grid_size_of(&dev->grid,
+							       index));
+		changed = true;
+		cond_resched();
+	}
+	if (changed)
+		kvm_vmem_notify_memslots(dev);
+}
+
+/**
+ * kvm_vmem_memslots_map - have KVM know the memslots of a range
+ * @dev: the device
+ * @range: the blocks
+ *
+ * Return: 0, or an errno of KVM's or -ENOMEM; then no memslot of the range was
+ * added.
+ */
+int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
+{
+	struct kvm_vmem_range rest = range;
+	struct kvm_vmem_memslot *memslot;
+	struct kvm_vmem_span span;
+	bool changed = false;
+	int ret = 0;
+
+	lockdep_assert_held(&dev->lock);
+
+	while (kvm_vmem_grid_next_span(&dev->grid, &rest, &span)) {
+		memslot = xa_load(&dev->memslots, span.memslot);
+		if (memslot && memslot->address_spaces == dev->address_spaces)
+			continue;
+		if (!memslot)
+			memslot = kvm_vmem_memslot_create(dev, span.memslot);
+		if (IS_ERR(memslot)) {
+			ret = PTR_ERR(memslot);
+			break;
+		}
+		ret = kvm_vmem_memslot_map(dev, memslot);
+		if (ret)
+			break;
+		changed = true;
+		cond_resched();
+	}
+
+	if (ret)
+		kvm_vmem_memslots_retire(dev, range);
+	else if (changed)
+		kvm_vmem_notify_memslots(dev);
+	return ret;
+}
+
+/**
+ * kvm_vmem_memslots_all - are all blocks of a range in one state?
+ * @dev: the device
+ * @range: the blocks
+ * @plugged: the state
+ *
+ * Return: whether they are.
+ */
+bool kvm_vmem_memslots_all(struct kvm_vmem *dev, struct kvm_vmem_range range,
+			   bool plugged)
+{
+	struct kvm_vmem_memslot *memslot;
+	struct kvm_vmem_span span;
+	unsigned long end;
+
+	lockdep_assert_held(&dev->lock);
+
+	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
+		memslot = xa_load(&dev->memslots, span.memslot);
+		if (!memslot) {
+			if (plugged)
+				return false;
+			continue;
+		}
+		end = span.first + span.nb;
+		if (plugged && find_next_zero_bit(memslot->bitmap, end,
+						  span.first) < end)
+			return false;
+		if (!plugged &&
+		    find_next_bit(memslot->bitmap, end, span.first) < end)
+			return false;
+	}
+	return true;
+}
+
+static void kvm_vmem_memslot_count(struct kvm_vmem *dev,
+				   struct kvm_vmem_memslot *memslot,
+				   unsigned int nb_plugged)
+{
+	if (!memslot->nb_plugged != !nb_plugged) {
+		int became_active = nb_plugged ? 1 : -1;
+
+		dev->nb_active += became_active;
+		dev->nb_idle -= became_active;
+	}
+	memslot->nb_plugged = nb_plugged;
+}
+
+/**
+ * kvm_vmem_memslots_set - set the state of blocks
+ * @dev: the device
+ * @range: the blocks; all in the other state, and in memslots that KVM knows
+ * @plugged: the state
+ */
+void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
+			   bool plugged)
+{
+	struct kvm_vmem_memslot *memslot;
+	struct kvm_vmem_span span;
+
+	lockdep_assert_held(&dev->lock);
+
+	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
+		memslot = xa_load(&dev->memslots, span.memslot);
+		if (plugged) {
+			bitmap_set(memslot->bitmap, span.first, span.nb);
+			kvm_vmem_memslot_count(dev, memslot,
+					       memslot->nb_plugged + span.nb);
+		} else {
+			bitmap_clear(memslot->bitmap, span.first, span.nb);
+			kvm_vmem_memslot_count(dev, memslot,
+					       memslot->nb_plugged - span.nb);
+		}
+	}
+}
+
+/**
+ * kvm_vmem_memslots_clear - set all blocks unplugged
+ * @dev: the device
+ */
+void kvm_vmem_memslots_clear(struct kvm_vmem *dev)
+{
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index;
+
+	lockdep_assert_held(&dev->lock);
+
+	xa_for_each(&dev->memslots, index, memslot) {
+		bitmap_zero(memslot->bitmap,
+			    kvm_vmem_grid_blocks_of(&dev->grid, index));
+		kvm_vmem_memslot_count(dev, memslot, 0);
+	}
+}
+
+static void kvm_vmem_memslot_fill_info(struct kvm_vmem *dev,
+				       struct kvm_vmem_memslot *memslot,
+				       unsigned int as_id,
+				       struct kvm_vmem_memslot_info *info)
+{
+	u64 offset = kvm_vmem_grid_offset(&dev->grid, memslot->index);
+
+	*info = (struct kvm_vmem_memslot_info){
+		.id = dev->claim.first_id + memslot->index,
+		.address_space = as_id,
+		.guest_phys_addr = dev->grid.addr + offset,
+		.memory_size = kvm_vmem_grid_size_of(&dev->grid,
+						     memslot->index),
+		.userspace_addr = dev->userspace_addr + offset,
+		.plugged_size = (u64)memslot->nb_plugged
+				<< dev->grid.block_shift,
+		.state = memslot->nb_plugged ? KVM_VMEM_MEMSLOT_ACTIVE :
+					       KVM_VMEM_MEMSLOT_IDLE,
+	};
+}
+
+/**
+ * kvm_vmem_memslots_list - list the memslots that KVM knows
+ * @dev: the device
+ * @infos: result; in ascending order of address, then address space
+ * @nb_infos: room in @infos; what does not fit is only counted
+ *
+ * Return: number of memslots, over all address spaces.
+ */
+unsigned int kvm_vmem_memslots_list(struct kvm_vmem *dev,
+				    struct kvm_vmem_memslot_info *infos,
+				    unsigned int nb_infos)
+{
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index, as_mask;
+	unsigned int as_id, nb = 0;
+
+	lockdep_assert_held(&dev->lock);
+
+	xa_for_each(&dev->memslots, index, memslot) {
+		as_mask = memslot->address_spaces;
+		for_each_set_bit(as_id, &as_mask, BITS_PER_LONG) {
+			if (nb < nb_infos)
+				kvm_vmem_memslot_fill_info(dev, memslot, as_id,
+							   &infos[nb]);
+			nb++;
+		}
+	}
+	return nb;
+}
+
+/**
+ * kvm_vmem_memslots_destroy - remove the whole group
+ * @dev: the device
+ * @unmap: from KVM too; false if the VM's process is gone, and nothing runs in
+ *	the VM any more
+ */
+void kvm_vmem_memslots_destroy(struct kvm_vmem *dev, bool unmap)
+{
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index;
+
+	lockdep_assert_held(&dev->lock);
+
+	xa_for_each(&dev->memslots, index, memslot) {
+		if (unmap)
+			kvm_vmem_memslot_unmap(dev, memslot);
+		kvm_vmem_memslot_count(dev, memslot, 0);
+		kvm_vmem_memslot_free(dev, memslot);
+		cond_resched();
+	}
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Telling those who listen: eventfds, poll() on the device, and the pollable
+ * files in sysfs.
+ */
+#include <linux/eventfd.h>
+#include <linux/lockdep.h>
+#include <linux/poll.h>
+#include <linux/slab.h>
+#include <linux/sysfs.h>
+#include <linux/device.h>
+
+#include "kvm_vmem.h"
+
+/* Enough for every component of a VMM, and little to do under the lock. */
+#define KVM_VMEM_MAX_LISTENERS 64
+
+struct kvm_vmem_listener {
+	struct list_head node;
+	struct eventfd_ctx *ctx;
+	enum kvm_vmem_event event;
+};
+
+static struct kvm_vmem_listener *
+kvm_vmem_find_listener(struct kvm_vmem *dev, enum kvm_vmem_event event,
+		       struct eventfd_ctx *ctx)
+{
+	struct kvm_vmem_listener *listener;
+
+	list_for_each_entry(listener, &dev->listeners, node)
+		if (listener->event == event && listener->ctx == ctx)
+			return listener;
+	return NULL;
+}
+
+static void kvm_vmem_remove_listener(struct kvm_vmem *dev,
+				     struct kvm_vmem_listener *listener)
+{
+	list_del(&listener->node);
+	dev->nb_listeners--;
+	eventfd_ctx_put(listener->ctx);
+	kfree(listener);
+}
+
+/* Takes over the reference to @ctx if it succeeds. */
+static int kvm_vmem_add_listener(struct kvm_vmem *dev,
+				 enum kvm_vmem_event event,
+				 struct eventfd_ctx *ctx)
+{
+	struct kvm_vmem_listener *listener;
+
+	if (dev->nb_listeners == KVM_VMEM_MAX_LISTENERS)
+		return -ENOSPC;
+	listener = kmalloc(sizeof(*listener), GFP_KERNEL_ACCOUNT);
+	if (!listener)
+		return -ENOMEM;
+
+	listener->ctx = ctx;
+	listener->event = event;
+	list_add_tail(&listener->node, &dev->listeners);
+	dev->nb_listeners++;
+	return 0;
+}
+
+/**
+ * kvm_vmem_set_eventfd - KVM_VMEM_SET_EVENTFD
+ * @dev: the device
+ * @cmd: its argument
+ *
+ * Return: as documented for the ioctl.
+ */
+int kvm_vmem_set_eventfd(struct kvm_vmem *dev,
+			 const struct kvm_vmem_set_eventfd *cmd)
+{
+	struct kvm_vmem_listener *listener;
+	struct eventfd_ctx *ctx;
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+	if (cmd->flags & ~KVM_VMEM_EVENTFD_DEASSIGN)
+		return -EOPNOTSUPP;
+	if (cmd->event > KVM_VMEM_EVENT_VIOLATION)
+		return -EINVAL;
+	if (cmd->event == KVM_VMEM_EVENT_VIOLATION)
+		return -EOPNOTSUPP;
+
+	ctx = eventfd_ctx_fdget(cmd->fd);
+	if (IS_ERR(ctx))
+		return PTR_ERR(ctx);
+
+	listener = kvm_vmem_find_listener(dev, cmd->event, ctx);
+	if (cmd->flags & KVM_VMEM_EVENTFD_DEASSIGN) {
+		ret = listener ? 0 : -ENOENT;
+		if (listener)
+			kvm_vmem_remove_listener(dev, listener);
+	} else {
+		ret = listener ? -EEXIST :
+				 kvm_vmem_add_listener(dev, cmd->event, ctx);
+		if (!ret)
+			return 0;
+	}
+	eventfd_ctx_put(ctx);
+	return ret;
+}
+
+static void kvm_vmem_signal(struct kvm_vmem *dev, enum kvm_vmem_event event)
+{
+	struct kvm_vmem_listener *listener;
+
+	lockdep_assert_held(&dev->lock);
+	list_for_each_entry(listener, &dev->listeners, node)
+		if (listener->event == event)
+			eventfd_signal(listener->ctx);
+}
+
+/**
+ * kvm_vmem_notify_size - the plugged size changed
+ * @dev: the device
+ */
+void kvm_vmem_notify_size(struct kvm_vmem *dev)
+{
+	atomic64_inc(&dev->size_changes);
+	wake_up_interruptible_poll(&dev->readers, EPOLLIN | EPOLLRDNORM);
+	kvm_vmem_signal(dev, KVM_VMEM_EVENT_SIZE);
+	sysfs_notify(&dev->sysfs->kobj, NULL, "size");
+}
+
+/**
+ * kvm_vmem_notify_config - the requested size was written
+ * @dev: the device
+ */
+void kvm_vmem_notify_config(struct kvm_vmem *dev)
+{
+	kvm_vmem_signal(dev, KVM_VMEM_EVENT_CONFIG);
+	sysfs_notify(&dev->sysfs->kobj, NULL, "requested_size");
+}
+
+/**
+ * kvm_vmem_notify_memslots - a memslot came or went
+ * @dev: the device
+ */
+void kvm_vmem_notify_memslots(struct kvm_vmem *dev)
+{
+	kvm_vmem_signal(dev, KVM_VMEM_EVENT_MEMSLOTS);
+}
+
+/**
+ * kvm_vmem_notify_destroy - forget all listeners
+ * @dev: the device, with no user left
+ */
+void kvm_vmem_notify_destroy(struct kvm_vmem *dev)
+{
+	struct kvm_vmem_listener *listener, *next;
+
+	list_for_each_entry_safe(listener, next, &dev->listeners, node)
+		kvm_vmem_remove_listener(dev, listener);
+}

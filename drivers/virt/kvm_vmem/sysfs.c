@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * /sys/class/kvm_vmem/vmemN: the operator's view of a device. One value a file;
+ * sizes in bytes. What may be written takes the suffixes k, M, G and T. The
+ * files are documented in Documentation/ABI/testing/sysfs-class-kvm-vmem.
+ */
+#include <linux/ctype.h>
+#include <linux/device.h>
+#include <linux/idr.h>
+#include <linux/kstrtox.h>
+#include <linux/overflow.h>
+#include <linux/pid.h>
+#include <linux/string.h>
+#include <linux/sysfs.h>
+
+#include "kvm_vmem.h"
+
+static DEFINE_IDA(kvm_vmem_ida);
+
+/* A number and at most one suffix; memparse() would let overflows pass. */
+static int kvm_vmem_parse_size(const char *buf, u64 *size)
+{
+	static const char suffixes[] = "kmgt";
+	unsigned int shift = 0;
+	const char *suffix;
+	char number[32];
+	size_t len;
+
+	if (strscpy(number, buf, sizeof(number)) < 0)
+		return -EINVAL;
+	strim(number);
+	len = strlen(number);
+	suffix = len ? strchr(suffixes, tolower(number[len - 1])) : NULL;
+	if (suffix) {
+		shift = 10 * (suffix - suffixes + 1);
+		number[len - 1] = '\0';
+	}
+
+	/* kstrtou64() takes a sign. */
+	if (!isdigit(number[0]))
+		return -EINVAL;
+	if (kstrtou64(number, 0, size) ||
+	    check_shl_overflow(*size, shift, size))
+		return -EINVAL;
+	return 0;
+}
+
+#define KVM_VMEM_ATTR_RO(_name, _format, _value)			\
+static ssize_t _name##_show(struct device *sysfs,			\
+			    struct device_attribute *attr, char *buf)	\
+{									\
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);			\
+									\
+	return sysfs_emit(buf, _format "\n", _value);			\
+}									\
+static DEVICE_ATTR_RO(_name)
+
+/* Settled before the files exist. */
+KVM_VMEM_ATTR_RO(label, "%s", dev->label);
+KVM_VMEM_ATTR_RO(addr, "0x%llx", dev->grid.addr);
+KVM_VMEM_ATTR_RO(region_size, "%llu", dev->grid.region_size);
+KVM_VMEM_ATTR_RO(block_size, "%llu", kvm_vmem_grid_block_size(&dev->grid));
+KVM_VMEM_ATTR_RO(node_id, "%u", dev->node_id);
+/* Read without the lock: one number at a time is never torn. */
+KVM_VMEM_ATTR_RO(size, "%llu", READ_ONCE(dev->size));
+KVM_VMEM_ATTR_RO(usable_region_size, "%llu",
+		 READ_ONCE(dev->usable_region_size));
+KVM_VMEM_ATTR_RO(memslots_active, "%u", READ_ONCE(dev->nb_active));
+KVM_VMEM_ATTR_RO(memslots_idle, "%u", READ_ONCE(dev->nb_idle));
+
+/* ATTACH may change the grid in steps. */
+static ssize_t memslot_size_show(struct device *sysfs,
+				 struct device_attribute *attr, char *buf)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+	u64 memslot_size;
+
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	memslot_size = kvm_vmem_grid_size_of(&dev->grid, 0);
+	mutex_unlock(&dev->lock);
+	return sysfs_emit(buf, "%llu\n", memslot_size);
+}
+static DEVICE_ATTR_RO(memslot_size);
+
+static ssize_t memslots_total_show(struct device *sysfs,
+				   struct device_attribute *attr, char *buf)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->grid.nb_memslots));
+}
+static DEVICE_ATTR_RO(memslots_total);
+
+/* As the reader's pid namespace knows it; 0 if it does not, or before ATTACH. */
+static ssize_t pid_show(struct device *sysfs, struct device_attribute *attr,
+			char *buf)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+	pid_t pid = smp_load_acquire(&dev->attached) ? pid_vnr(dev->pid) : 0;
+
+	return sysfs_emit(buf, "%d\n", pid);
+}
+static DEVICE_ATTR_RO(pid);
+
+static ssize_t requested_size_show(struct device *sysfs,
+				   struct device_attribute *attr, char *buf)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+
+	return sysfs_emit(buf, "%llu\n", READ_ONCE(dev->requested_size));
+}
+
+static ssize_t requested_size_store(struct device *sysfs,
+				    struct device_attribute *attr,
+				    const char *buf, size_t count)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+	u64 requested_size;
+	int ret;
+
+	ret = kvm_vmem_parse_size(buf, &requested_size);
+	if (ret)
+		return ret;
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	ret = kvm_vmem_set_requested_size(dev, requested_size);
+	mutex_unlock(&dev->lock);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(requested_size);
+
+static struct attribute *kvm_vmem_attrs[] = {
+	&dev_attr_label.attr,
+	&dev_attr_pid.attr,
+	&dev_attr_addr.attr,
+	&dev_attr_region_size.attr,
+	&dev_attr_block_size.attr,
+	&dev_attr_node_id.attr,
+	&dev_attr_size.attr,
+	&dev_attr_requested_size.attr,
+	&dev_attr_usable_region_size.attr,
+	&dev_attr_memslot_size.attr,
+	&dev_attr_memslots_total.attr,
+	&dev_attr_memslots_active.attr,
+	&dev_attr_memslots_idle.attr,
+	NULL
+};
+
+static const struct attribute_group kvm_vmem_group = {
+	.attrs = kvm_vmem_attrs,
+};
+
+KVM_VMEM_ATTR_RO(acks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_ACK]));
+KVM_VMEM_ATTR_RO(nacks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_NACK]));
+KVM_VMEM_ATTR_RO(busies, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_BUSY]));
+KVM_VMEM_ATTR_RO(errors, "%llu",
+		 READ_ONCE(dev->counters[KVM_VMEM_COUNT_ERROR]));
+KVM_VMEM_ATTR_RO(kvm_calls, "%llu",
+		 READ_ONCE(dev->counters[KVM_VMEM_COUNT_KVM_CALL]));
+
+static struct attribute *kvm_vmem_counter_attrs[] = {
+	&dev_attr_acks.attr,
+	&dev_attr_nacks.attr,
+	&dev_attr_busies.attr,
+	&dev_attr_errors.attr,
+	&dev_attr_kvm_calls.attr,
+	NULL
+};
+
+static const struct attribute_group kvm_vmem_counter_group = {
+	.name = "counters",
+	.attrs = kvm_vmem_counter_attrs,
+};
+
+static const struct attribute_group *kvm_vmem_groups[] = {
+	&kvm_vmem_group,
+	&kvm_vmem_counter_group,
+	NULL
+};
+
+static struct class kvm_vmem_class = {
+	.name = "kvm_vmem",
+};
+
+/**
+ * kvm_vmem_sysfs_add - show a device to the operator, and number it
+ * @dev: the device
+ *
+ * Return: 0 or an errno.
+ */
+int kvm_vmem_sysfs_add(struct kvm_vmem *dev)
+{
+	struct device *sysfs;
+
+	dev->id = ida_alloc(&kvm_vmem_ida, GFP_KERNEL);
+	if (dev->id < 0)
+		return dev->id;
+	sysfs = device_create_with_groups(&kvm_vmem_class, NULL, MKDEV(0, 0),
+					  dev, kvm_vmem_groups, "vmem%d",
+					  dev->id);
+	if (IS_ERR(sysfs)) {
+		ida_free(&kvm_vmem_ida, dev->id);
+		return PTR_ERR(sysfs);
+	}
+	dev->sysfs = sysfs;
+	return 0;
+}
+
+/**
+ * kvm_vmem_sysfs_remove - take a device from the operator's view
+ * @dev: the device; its lock is not held, as readers and writers of the files
+ *	take it and are waited for
+ */
+void kvm_vmem_sysfs_remove(struct kvm_vmem *dev)
+{
+	device_unregister(dev->sysfs);
+	ida_free(&kvm_vmem_ida, dev->id);
+}
+
+int __init kvm_vmem_sysfs_init(void)
+{
+	return class_register(&kvm_vmem_class);
+}
+
+void kvm_vmem_sysfs_exit(void)
+{
+	class_unregister(&kvm_vmem_class);
+	ida_destroy(&kvm_vmem_ida);
+}
