@@ -77,6 +77,26 @@ struct file *kvm_vmem_backing_open(int fd, u64 offset, u64 *block_size)
 	return ERR_PTR(ret);
 }
 
+/**
+ * kvm_vmem_backing_check_size - can a file be as large as needed?
+ * @file: the file
+ * @offset: offset of the region in it
+ * @region_size: size of the region
+ *
+ * It need not be so large yet: a VMM may size it before it maps it.
+ *
+ * Return: 0 or -EOVERFLOW.
+ */
+int kvm_vmem_backing_check_size(struct file *file, u64 offset, u64 region_size)
+{
+	u64 end;
+
+	if (check_add_overflow(offset, region_size, &end) ||
+	    end > file_inode(file)->i_sb->s_maxbytes)
+		return -EOVERFLOW;
+	return 0;
+}
+
 static int kvm_vmem_backing_check_vma(struct kvm_vmem *dev,
 				      struct vm_area_struct *vma, u64 addr)
 {

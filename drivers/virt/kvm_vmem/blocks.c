@@ -5,6 +5,7 @@
  * overflow.
  */
 #include <linux/align.h>
+#include <linux/bits.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/log2.h>
@@ -26,7 +27,7 @@
 #define KVM_VMEM_USABLE_EXTENT SZ_256M
 
 /* Offsets and guest physical addresses stay clear of the sign bit. */
-#define KVM_VMEM_MAX_END (1ULL << 62)
+#define KVM_VMEM_MAX_END BIT_ULL(62)
 
 static u64 nb_memslots(const struct kvm_vmem_grid *grid, unsigned int shift)
 {

@@ -16,10 +16,6 @@
 #include "kvm_vmem.h"
 #include "trace.h"
 
-#define KVM_VMEM_SETUP_FLAGS (KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |		\
-			      KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE |	\
-			      KVM_VMEM_SETUP_USER_BACKING)
-
 /**
  * kvm_vmem_create - make a device
  *
@@ -93,8 +89,7 @@ static int kvm_vmem_check_label(const u8 *label)
 
 static int kvm_vmem_check_setup(const struct kvm_vmem_setup *cmd)
 {
-	if (cmd->flags & ~KVM_VMEM_SETUP_FLAGS ||
-	    !(cmd->flags & KVM_VMEM_SETUP_USER_BACKING) || cmd->__reserved0 ||
+	if (!(cmd->flags & KVM_VMEM_SETUP_USER_BACKING) || cmd->__reserved0 ||
 	    cmd->__reserved1)
 		return -EOPNOTSUPP;
 	if (cmd->flags & KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS) {
@@ -153,6 +148,9 @@ int kvm_vmem_setup(struct kvm_vmem *dev, struct kvm_vmem_setup *cmd)
 	if (IS_ERR(backing))
 		return PTR_ERR(backing);
 	ret = kvm_vmem_setup_grid(cmd, block_size, &grid);
+	if (!ret && backing)
+		ret = kvm_vmem_backing_check_size(backing, cmd->backing_offset,
+						  cmd->region_size);
 	if (ret)
 		goto err_backing;
 
@@ -236,7 +234,7 @@ int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd)
 	lockdep_assert_held(&dev->lock);
 	if (dev->attached)
 		return -EBUSY;
-	if (cmd->flags || cmd->__reserved)
+	if (cmd->__reserved)
 		return -EOPNOTSUPP;
 	/* KVM runs vCPUs in address space 0 before anything else. */
 	if (!(cmd->address_spaces & BIT(0)))
@@ -279,8 +277,6 @@ int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd)
 int kvm_vmem_get_config(struct kvm_vmem *dev, struct kvm_vmem_get_config *cmd)
 {
 	lockdep_assert_held(&dev->lock);
-	if (cmd->flags)
-		return -EOPNOTSUPP;
 
 	cmd->out_block_size = kvm_vmem_grid_block_size(&dev->grid);
 	cmd->out_addr = dev->grid.addr;
@@ -322,9 +318,6 @@ static void kvm_vmem_fill_counters(const struct kvm_vmem *dev,
 int kvm_vmem_get_info(struct kvm_vmem *dev, struct kvm_vmem_get_info *info)
 {
 	lockdep_assert_held(&dev->lock);
-	if (info->flags)
-		return -EOPNOTSUPP;
-
 	*info = (struct kvm_vmem_get_info){
 		.size = info->size,
 		.out_id = dev->id,
@@ -369,9 +362,6 @@ int kvm_vmem_get_memslots(struct kvm_vmem *dev,
 	int ret = 0;
 
 	lockdep_assert_held(&dev->lock);
-	if (cmd->flags)
-		return -EOPNOTSUPP;
-
 	nb = kvm_vmem_memslots_list(dev, NULL, 0);
 	cmd->out_nb_memslots = nb;
 	if (cmd->nb_memslots < nb)

@@ -40,7 +40,8 @@ MODULE_PARM_DESC(memslot_limit,
 		 "Soft limit to the number of memslots that all devices of a VM use together, 1 to 65535 (default 4096). Changes hold for devices set up and attached afterwards.");
 
 union kvm_vmem_cmd {
-	u32 size;
+	/* Where all begin. */
+	struct kvm_vmem_action action;
 	struct kvm_vmem_setup setup;
 	struct kvm_vmem_attach attach;
 	struct kvm_vmem_request request;
@@ -50,7 +51,6 @@ union kvm_vmem_cmd {
 	struct kvm_vmem_get_info get_info;
 	struct kvm_vmem_get_memslots get_memslots;
 	struct kvm_vmem_bitmap bitmap;
-	struct kvm_vmem_action action;
 };
 
 static int kvm_vmem_ioctl_setup(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
@@ -93,8 +93,6 @@ static int kvm_vmem_ioctl_get_config(struct kvm_vmem *dev,
 static int kvm_vmem_ioctl_set_requested_size(struct kvm_vmem *dev,
 					     union kvm_vmem_cmd *cmd)
 {
-	if (cmd->set_requested_size.flags)
-		return -EOPNOTSUPP;
 	return kvm_vmem_set_requested_size(dev,
 					   cmd->set_requested_size.requested_size);
 }
@@ -119,14 +117,12 @@ static int kvm_vmem_ioctl_get_memslots(struct kvm_vmem *dev,
 
 static int kvm_vmem_ioctl_reset(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
 {
-	return cmd->action.flags ? -EOPNOTSUPP : kvm_vmem_reset(dev);
+	return kvm_vmem_reset(dev);
 }
 
 static int kvm_vmem_ioctl_prepare_remove(struct kvm_vmem *dev,
 					 union kvm_vmem_cmd *cmd)
 {
-	if (cmd->action.flags & ~KVM_VMEM_PREPARE_REMOVE_CANCEL)
-		return -EOPNOTSUPP;
 	return kvm_vmem_prepare_remove(dev, cmd->action.flags);
 }
 
@@ -137,72 +133,72 @@ static int kvm_vmem_ioctl_not_yet(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
 
 /* What a device must have been through before an ioctl. */
 enum kvm_vmem_stage {
-	KVM_VMEM_OPEN,
-	KVM_VMEM_SET_UP,
-	KVM_VMEM_ATTACHED,
+	KVM_VMEM_STAGE_OPEN,
+	KVM_VMEM_STAGE_SET_UP,
+	KVM_VMEM_STAGE_ATTACHED,
 	/* And the ioctl runs in the address space of the VM's process. */
-	KVM_VMEM_IN_VM,
+	KVM_VMEM_STAGE_IN_VM,
 };
 
 struct kvm_vmem_ioctl_op {
 	unsigned int size;
 	unsigned int min_size;
 	unsigned int cmd;
+	/* Those that are known. */
+	u32 flags;
 	enum kvm_vmem_stage stage;
 	/* Has ``out_`` members. */
 	bool out;
 	int (*execute)(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd);
 };
 
-#define KVM_VMEM_OP(_cmd, _fn, _struct, _last, _stage, _out)	\
-	[_IOC_NR(_cmd)] = {					\
-		.size = sizeof(struct _struct),			\
-		.min_size = offsetofend(struct _struct, _last),	\
-		.cmd = (_cmd),					\
-		.stage = (_stage),				\
-		.out = (_out),					\
-		.execute = (_fn),				\
+#define KVM_VMEM_OP(_cmd, _fn, _struct, _last, _flags, _stage, _out)	\
+	[KVM_VMEM_CMD_##_cmd] = {					\
+		.size = sizeof(struct _struct),				\
+		.min_size = offsetofend(struct _struct, _last),		\
+		.cmd = KVM_VMEM_##_cmd,					\
+		.flags = (_flags),					\
+		.stage = KVM_VMEM_STAGE_##_stage,			\
+		.out = (_out),						\
+		.execute = kvm_vmem_ioctl_##_fn,			\
 	}
 
+#define KVM_VMEM_OP_NOT_YET(_cmd, _struct, _last)			\
+	KVM_VMEM_OP(_cmd, not_yet, _struct, _last, ~0U, OPEN, false)
+
 static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
-	KVM_VMEM_OP(KVM_VMEM_SETUP, kvm_vmem_ioctl_setup, kvm_vmem_setup,
-		    out_id, KVM_VMEM_OPEN, true),
-	KVM_VMEM_OP(KVM_VMEM_ATTACH, kvm_vmem_ioctl_attach, kvm_vmem_attach,
-		    out_first_memslot_id, KVM_VMEM_SET_UP, true),
-	KVM_VMEM_OP(KVM_VMEM_PLUG, kvm_vmem_ioctl_plug, kvm_vmem_request,
-		    out_state, KVM_VMEM_IN_VM, true),
-	KVM_VMEM_OP(KVM_VMEM_UNPLUG, kvm_vmem_ioctl_unplug, kvm_vmem_request,
-		    out_state, KVM_VMEM_IN_VM, true),
-	KVM_VMEM_OP(KVM_VMEM_UNPLUG_ALL, kvm_vmem_ioctl_unplug_all,
-		    kvm_vmem_request, out_state, KVM_VMEM_IN_VM, true),
-	KVM_VMEM_OP(KVM_VMEM_STATE, kvm_vmem_ioctl_state, kvm_vmem_request,
-		    out_state, KVM_VMEM_ATTACHED, true),
-	KVM_VMEM_OP(KVM_VMEM_GET_CONFIG, kvm_vmem_ioctl_get_config,
-		    kvm_vmem_get_config, __reserved1, KVM_VMEM_SET_UP, true),
-	KVM_VMEM_OP(KVM_VMEM_SET_REQUESTED_SIZE,
-		    kvm_vmem_ioctl_set_requested_size,
-		    kvm_vmem_set_requested_size, requested_size,
-		    KVM_VMEM_SET_UP, false),
-	KVM_VMEM_OP(KVM_VMEM_SET_EVENTFD, kvm_vmem_ioctl_set_eventfd,
-		    kvm_vmem_set_eventfd, fd, KVM_VMEM_SET_UP, false),
-	KVM_VMEM_OP(KVM_VMEM_GET_INFO, kvm_vmem_ioctl_get_info,
-		    kvm_vmem_get_info, out_label, KVM_VMEM_SET_UP, true),
-	KVM_VMEM_OP(KVM_VMEM_GET_MEMSLOTS, kvm_vmem_ioctl_get_memslots,
-		    kvm_vmem_get_memslots, memslots, KVM_VMEM_ATTACHED, true),
-	KVM_VMEM_OP(KVM_VMEM_GET_BITMAP, kvm_vmem_ioctl_not_yet,
-		    kvm_vmem_bitmap, bitmap, KVM_VMEM_OPEN, false),
-	KVM_VMEM_OP(KVM_VMEM_SET_BITMAP, kvm_vmem_ioctl_not_yet,
-		    kvm_vmem_bitmap, bitmap, KVM_VMEM_OPEN, false),
-	KVM_VMEM_OP(KVM_VMEM_FREEZE, kvm_vmem_ioctl_not_yet, kvm_vmem_action,
-		    flags, KVM_VMEM_OPEN, false),
-	KVM_VMEM_OP(KVM_VMEM_THAW, kvm_vmem_ioctl_not_yet, kvm_vmem_action,
-		    flags, KVM_VMEM_OPEN, false),
-	KVM_VMEM_OP(KVM_VMEM_SET_DIRTY_LOG, kvm_vmem_ioctl_not_yet,
-		    kvm_vmem_action, flags, KVM_VMEM_OPEN, false),
-	KVM_VMEM_OP(KVM_VMEM_RESET, kvm_vmem_ioctl_reset, kvm_vmem_action,
-		    flags, KVM_VMEM_IN_VM, false),
-	KVM_VMEM_OP(KVM_VMEM_PREPARE_REMOVE, kvm_vmem_ioctl_prepare_remove,
-		    kvm_vmem_action, flags, KVM_VMEM_SET_UP, false),
+	KVM_VMEM_OP(SETUP, setup, kvm_vmem_setup, out_id,
+		    KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |
+		    KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE |
+		    KVM_VMEM_SETUP_USER_BACKING, OPEN, true),
+	KVM_VMEM_OP(ATTACH, attach, kvm_vmem_attach, out_first_memslot_id,
+		    0, SET_UP, true),
+	KVM_VMEM_OP(PLUG, plug, kvm_vmem_request, out_state, 0, IN_VM, true),
+	KVM_VMEM_OP(UNPLUG, unplug, kvm_vmem_request, out_state, 0, IN_VM,
+		    true),
+	KVM_VMEM_OP(UNPLUG_ALL, unplug_all, kvm_vmem_request, out_state,
+		    0, IN_VM, true),
+	KVM_VMEM_OP(STATE, state, kvm_vmem_request, out_state, 0, ATTACHED,
+		    true),
+	KVM_VMEM_OP(GET_CONFIG, get_config, kvm_vmem_get_config, __reserved1,
+		    0, SET_UP, true),
+	KVM_VMEM_OP(SET_REQUESTED_SIZE, set_requested_size,
+		    kvm_vmem_set_requested_size, requested_size, 0, SET_UP,
+		    false),
+	KVM_VMEM_OP(SET_EVENTFD, set_eventfd, kvm_vmem_set_eventfd, fd,
+		    KVM_VMEM_EVENTFD_DEASSIGN, SET_UP, false),
+	KVM_VMEM_OP(GET_INFO, get_info, kvm_vmem_get_info, out_label, 0, SET_UP,
+		    true),
+	KVM_VMEM_OP(GET_MEMSLOTS, get_memslots, kvm_vmem_get_memslots, memslots,
+		    0, ATTACHED, true),
+	KVM_VMEM_OP_NOT_YET(GET_BITMAP, kvm_vmem_bitmap, bitmap),
+	KVM_VMEM_OP_NOT_YET(SET_BITMAP, kvm_vmem_bitmap, bitmap),
+	KVM_VMEM_OP_NOT_YET(FREEZE, kvm_vmem_action, flags),
+	KVM_VMEM_OP_NOT_YET(THAW, kvm_vmem_action, flags),
+	KVM_VMEM_OP_NOT_YET(SET_DIRTY_LOG, kvm_vmem_action, flags),
+	KVM_VMEM_OP(RESET, reset, kvm_vmem_action, flags, 0, IN_VM, false),
+	KVM_VMEM_OP(PREPARE_REMOVE, prepare_remove, kvm_vmem_action, flags,
+		    KVM_VMEM_PREPARE_REMOVE_CANCEL, SET_UP, false),
 };
 
 struct kvm_vmem_ioctl {
@@ -219,7 +215,7 @@ static int kvm_vmem_execute(void *arg)
 
 	if (mutex_lock_killable(&dev->lock))
 		return -EINTR;
-	if (ioctl->op->stage > KVM_VMEM_OPEN && !kvm_vmem_is_setup(dev))
+	if (ioctl->op->stage > KVM_VMEM_STAGE_OPEN && !kvm_vmem_is_setup(dev))
 		ret = -ENODEV;
 	else
 		ret = ioctl->op->execute(dev, &ioctl->cmd);
@@ -231,12 +227,12 @@ static int kvm_vmem_run_ioctl(struct kvm_vmem_ioctl *ioctl)
 {
 	struct kvm_vmem *dev = ioctl->dev;
 
-	if (ioctl->op->stage < KVM_VMEM_ATTACHED)
+	if (ioctl->op->stage < KVM_VMEM_STAGE_ATTACHED)
 		return kvm_vmem_execute(ioctl);
 	/* Pairs with the smp_store_release() of ATTACH. */
 	if (!smp_load_acquire(&dev->attached))
 		return -ENODEV;
-	if (ioctl->op->stage < KVM_VMEM_IN_VM)
+	if (ioctl->op->stage < KVM_VMEM_STAGE_IN_VM)
 		return kvm_vmem_execute(ioctl);
 	return kvm_vmem_vm_run(dev->vm, kvm_vmem_execute, ioctl);
 }
@@ -264,6 +260,8 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 				    user_size);
 	if (ret)
 		return ret;
+	if (ioctl.cmd.action.flags & ~ioctl.op->flags)
+		return -EOPNOTSUPP;
 
 	/* What cannot be answered is not begun. */
 	out_size = ioctl.op->out ? min(user_size, ioctl.op->size) : 0;
@@ -273,7 +271,7 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 	ret = kvm_vmem_run_ioctl(&ioctl);
 	if (ret && ret != -EMSGSIZE)
 		return ret;
-	ioctl.cmd.size = user_size;
+	ioctl.cmd.action.size = user_size;
 	if (out_size && copy_to_user(uarg, &ioctl.cmd, out_size))
 		return -EFAULT;
 	return ret;

@@ -77,8 +77,6 @@ int kvm_vmem_set_eventfd(struct kvm_vmem *dev,
 	int ret;
 
 	lockdep_assert_held(&dev->lock);
-	if (cmd->flags & ~KVM_VMEM_EVENTFD_DEASSIGN)
-		return -EOPNOTSUPP;
 	if (cmd->event > KVM_VMEM_EVENT_VIOLATION)
 		return -EINVAL;
 	if (cmd->event == KVM_VMEM_EVENT_VIOLATION)

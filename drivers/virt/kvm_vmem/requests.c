@@ -124,8 +124,6 @@ static int kvm_vmem_do_unplug_all(struct kvm_vmem *dev)
 int kvm_vmem_plug(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 {
 	lockdep_assert_held(&dev->lock);
-	if (req->flags)
-		return -EOPNOTSUPP;
 	return kvm_vmem_respond(dev, VIRTIO_MEM_REQ_PLUG, req,
 				kvm_vmem_do_plug(dev, req));
 }
@@ -140,8 +138,6 @@ int kvm_vmem_plug(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 int kvm_vmem_unplug(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 {
 	lockdep_assert_held(&dev->lock);
-	if (req->flags)
-		return -EOPNOTSUPP;
 	return kvm_vmem_respond(dev, VIRTIO_MEM_REQ_UNPLUG, req,
 				kvm_vmem_do_unplug(dev, req));
 }
@@ -156,8 +152,6 @@ int kvm_vmem_unplug(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 int kvm_vmem_unplug_all(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 {
 	lockdep_assert_held(&dev->lock);
-	if (req->flags)
-		return -EOPNOTSUPP;
 	if (req->addr || req->nb_blocks)
 		return -EINVAL;
 	return kvm_vmem_respond(dev, VIRTIO_MEM_REQ_UNPLUG_ALL, req,
@@ -177,8 +171,6 @@ int kvm_vmem_state(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 	struct kvm_vmem_range range;
 
 	lockdep_assert_held(&dev->lock);
-	if (req->flags)
-		return -EOPNOTSUPP;
 
 	if (!kvm_vmem_grid_range(&dev->grid, dev->usable_region_size, req->addr,
 				 req->nb_blocks, &range))

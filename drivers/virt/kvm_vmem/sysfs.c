@@ -97,8 +97,11 @@ static ssize_t pid_show(struct device *sysfs, struct device_attribute *attr,
 			char *buf)
 {
 	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
-	pid_t pid = smp_load_acquire(&dev->attached) ? pid_vnr(dev->pid) : 0;
+	pid_t pid = 0;
 
+	/* Pairs with the smp_store_release() of ATTACH. */
+	if (smp_load_acquire(&dev->attached))
+		pid = pid_vnr(dev->pid);
 	return sysfs_emit(buf, "%d\n", pid);
 }
 static DEVICE_ATTR_RO(pid);

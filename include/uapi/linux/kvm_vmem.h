@@ -135,8 +135,8 @@ enum kvm_vmem_setup_flags {
  * @label: Name that the operator sees, zero-terminated; printable ASCII. May be
  *	empty
  * @out_block_size: The block size
- * @out_memslot_size: The memslot size; ATTACH may still enlarge it if
- *	@memslot_size is 0
+ * @out_memslot_size: Size of all memslots but the last, or of the only one.
+ *	ATTACH may still enlarge it if @memslot_size is 0
  * @out_nb_memslots: How many memslots the region is divided into
  * @out_id: The device is vmem<out_id> in /sys/class/kvm_vmem
  *
@@ -149,8 +149,9 @@ enum kvm_vmem_setup_flags {
  *
  * Errors: EINVAL as above, EBUSY (done already), EOPNOTSUPP (no USER_BACKING,
  * PREALLOC, a file that cannot punch holes), ENOSPC (@memslot_size needs more
- * memslots than the limit), EOVERFLOW (@addr + @region_size), EBADF
- * (@backing_fd is not open for writing).
+ * memslots than the limit), EOVERFLOW (the region ends above 2^62, or beyond the
+ * largest size of the backing file), EBADF (@backing_fd is not open for
+ * writing).
  */
 struct kvm_vmem_setup {
 	__u32 size;
@@ -203,9 +204,10 @@ struct kvm_vmem_setup {
  * @out_first_memslot_id: KVM memslot id of the group's first memslot
  *
  * Connects the device to a VM for good. Without dynamic memslots it maps the
- * region. In any case it maps and unmaps the region's last page once, so that
- * what KVM would refuse is refused here and not in the guest's first request.
- * The memory of a backing fd is discarded.
+ * region. With them it maps and unmaps the region's first and last page once, so
+ * that what KVM would refuse is refused here and not in the guest's first
+ * request; a VM that runs already refaults its memory once for that. The memory
+ * of a backing fd is discarded.
  *
  * Errors: EBADF (@vm_fd is not open), EINVAL (it is no KVM VM; an address, id or
  * mask that KVM does not take; a mapping of something else), ENOENT (the VM has
@@ -417,7 +419,7 @@ enum kvm_vmem_info_state {
  * @out_requested_size: Requested size
  * @out_usable_region_size: Usable region size
  * @out_block_size: Block size
- * @out_memslot_size: Memslot size
+ * @out_memslot_size: Size of all memslots but the last, or of the only one
  * @out_userspace_addr: Address of the region in the VM's process
  * @out_alignment: Largest power of two modulo which addr and userspace_addr are
  *	congruent, at most 1 GiB: pages up to this size can be mapped into the
