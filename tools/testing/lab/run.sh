@@ -3,14 +3,26 @@
 #
 # Boots a kernel and has it run the tests, a command or a shell.
 
-# choose_tests SERIES: those whose names match LAB_TESTS.
-choose_tests() {
-	local name
+# build_and_choose_tests SERIES: fills tests_dir and tests, from the kselftests
+# or the programs in LAB_FROM, with those whose names match LAB_TESTS.
+build_and_choose_tests() {
+	local series=$1 name
+	local -a all
 
-	while IFS= read -r name; do
+	if [[ -n $LAB_FROM ]]; then
+		tests_dir=$LAB_FROM
+		mapfile -t all < <(find "$LAB_FROM" -maxdepth 1 -type f -perm -u+x -printf '%f\n' | sort)
+	else
+		build_tests "$series"
+		tests_dir=$(kernel_build_dir "$series")/tests
+		mapfile -t all < <(list_tests "$series")
+	fi
+	tests=()
+	for name in "${all[@]}"; do
 		# shellcheck disable=SC2053 # a pattern
-		[[ -z $name || $name != ${LAB_TESTS:-*} ]] || printf '%s\n' "$name"
-	done < <(list_tests "$1")
+		[[ $name != $LAB_TESTS ]] || tests+=("$name")
+	done
+	[[ ${#tests[@]} -gt 0 ]] || die_usage "no test matches '$LAB_TESTS'"
 }
 
 # prepare_root SERIES ROOT MODE [COMMAND]: all but what pack_initramfs adds.
@@ -25,7 +37,7 @@ prepare_root() {
 		cp -L "${LAB_ADD[@]}" "$root/lab/"
 	fi
 	for name in "${tests[@]}"; do
-		cp "$build/tests/$name" "$root/lab/tests/" ||
+		cp "$tests_dir/$name" "$root/lab/tests/" ||
 			die_environment "the tests' makefile lists $name and does not build it"
 		printf '%s\n' "$name"
 	done >"$root/lab/list"
@@ -40,18 +52,14 @@ run_kernel() (
 	set -e
 	series=$1 mode=$2
 	build=$(kernel_build_dir "$series")
-	out=$LAB_BUILD/out
+	out=${LAB_OUT:-$LAB_BUILD/out}
 	mkdir -p "$out"
 	take_lock "$build/lock" "$series" "build/$series"
 
-	[[ $mode == command ]] || say "$series" "building the tests"
+	say "$series" "building"
 	build_module "$series"
 	tests=()
-	if [[ $mode != command ]]; then
-		build_tests "$series"
-		mapfile -t tests < <(choose_tests "$series")
-		[[ ${#tests[@]} -gt 0 ]] || die_usage "no test matches '${LAB_TESTS:-*}'"
-	fi
+	[[ $mode == command ]] || build_and_choose_tests "$series"
 	prepare_root "$series" "$build/root" "$mode" "${3-}"
 	pack_initramfs "$series" "$build/root" "$build/initramfs"
 

@@ -6,12 +6,12 @@
 # its vendor's affair.
 
 function complains(line) {
-	return line ~ /WARNING:|BUG:|Oops|kernel BUG at|general protection fault|stack segment:|divide error:|double fault/ ||
+	return line ~ /WARNING:|BUG[: ]|Oops|general protection fault|stack segment:|divide error:|double fault/ ||
 	       line ~ /cut here|Call Trace:|Kernel panic|KASAN|UBSAN|KCSAN|KMSAN|KFENCE|refcount_t:|list_(add|del) corruption/ ||
 	       line ~ /possible (recursive|circular|irq lock inversion)|inconsistent lock state|suspicious RCU|bad unlock balance|held lock freed/ ||
 	       line ~ /lock held when returning|locks still held|DEBUG_LOCKS_WARN|MAX_LOCK|turning off the locking/ ||
 	       line ~ /sleeping function called|scheduling while atomic|blocked for more than|soft lockup|hard LOCKUP|detected stalls|self-detected stall/ ||
-	       line ~ /unreferenced object|ODEBUG:|Bad page|Bad rss-counter|non-zero pgtables_bytes|page allocation failure|Object .* (overwritten|freed)/ ||
+	       line ~ /suspected memory leaks|unreferenced object|ODEBUG:|Bad page|Bad rss-counter|non-zero pgtables_bytes|page allocation failure|Object .* (overwritten|freed)/ ||
 	       line ~ /Out of memory: |still in use|leaked|invalid opcode: |unable to handle|stack-protector|workqueue: .* flushing/
 }
 
@@ -19,8 +19,8 @@ function complains(line) {
 /lab: scan begins/ { scanning = 1; next }
 /lab: scan ends/ { if (scanning) ended = 1; scanning = 0; next }
 !scanning { next }
-/lab: begins / { test = $NF; next }
-/lab: ends / { test = ""; next }
+/lab: begins / { test = $NF; left = 0; next }
+/lab: ends / { test = ""; left = 0; next }
 
 complains($0) {
 	if (!left) {
