@@ -175,36 +175,80 @@ TEST_F(uapi, a_bad_pointer_is_EFAULT)
 	}
 }
 
+/* At the stage where the call would do something. */
+static int open_for(const struct call *call, struct rig *rig)
+{
+	const struct rig_options options = {};
+
+	if (call->cmd == KVM_VMEM_SETUP) {
+		memset(rig, 0, sizeof(*rig));
+		rig->dev = vmem_open();
+		return 0;
+	}
+	if (call->cmd == KVM_VMEM_ATTACH)
+		return rig_prepare(rig, &options);
+	return rig_create(rig, &options);
+}
+
 TEST_F(uapi, an_unknown_flag_is_EOPNOTSUPP)
 {
 	const struct call *call;
+	struct rig rig;
 	unsigned int bit;
 
 	for_each_call(call, calls) {
+		test_ok(open_for(call, &rig))
+			TH_LOG("%s", call->name);
 		for (bit = 0; bit < 32; bit++) {
 			if (call->flags & 1U << bit)
 				continue;
 			((uint32_t *)self->buf)[1] = 1U << bit;
 			test_err(EOPNOTSUPP,
-				 call_with_size(self->dev, call, self->buf,
+				 call_with_size(rig.dev, call, self->buf,
 						call->size))
 				TH_LOG("%s flag %u", call->name, bit);
 		}
 		((uint32_t *)self->buf)[1] = 0;
+		rig_destroy(&rig);
 	}
 }
 
 TEST_F(uapi, a_synchronous_unplug_is_EOPNOTSUPP_for_now)
 {
+	const struct rig_options options = {};
 	struct kvm_vmem_request request = {
 		.size = sizeof(request),
 		.flags = KVM_VMEM_UNPLUG_SYNC,
 	};
+	struct rig rig;
 
-	test_err(EOPNOTSUPP, vmem_ioctl(self->dev, KVM_VMEM_UNPLUG, &request));
-	test_err(EOPNOTSUPP,
-		 vmem_ioctl(self->dev, KVM_VMEM_UNPLUG_ALL, &request));
-	test_err(EOPNOTSUPP, vmem_ioctl(self->dev, KVM_VMEM_PLUG, &request));
+	test_ok(rig_create(&rig, &options));
+	test_ack(vmem_plug(rig.dev, rig.addr, 1));
+	test_err_unchanged(EOPNOTSUPP, rig.dev,
+			   vmem_ioctl(rig.dev, KVM_VMEM_UNPLUG_ALL, &request));
+	request.addr = rig.addr;
+	request.nb_blocks = 1;
+	test_err_unchanged(EOPNOTSUPP, rig.dev,
+			   vmem_ioctl(rig.dev, KVM_VMEM_UNPLUG, &request));
+	rig_destroy(&rig);
+}
+
+TEST_F(uapi, a_range_for_unplug_all_is_EINVAL)
+{
+	const struct rig_options options = {};
+	struct kvm_vmem_request request = { .size = sizeof(request) };
+	struct rig rig;
+
+	test_ok(rig_create(&rig, &options));
+	test_ack(vmem_plug(rig.dev, rig.addr, 1));
+	request.addr = rig.addr;
+	test_err_unchanged(EINVAL, rig.dev,
+			   vmem_ioctl(rig.dev, KVM_VMEM_UNPLUG_ALL, &request));
+	request.addr = 0;
+	request.nb_blocks = 1;
+	test_err_unchanged(EINVAL, rig.dev,
+			   vmem_ioctl(rig.dev, KVM_VMEM_UNPLUG_ALL, &request));
+	rig_destroy(&rig);
 }
 
 TEST_F(uapi, an_unknown_ioctl_is_ENOTTY)

@@ -12,8 +12,8 @@
 #define GB	(1ULL << 30)
 #define TB	(1ULL << 40)
 
-/* KVM takes 2^31 - 1 pages. */
-#define KVM_MAX	(4 * TB)
+/* KVM takes 2^31 - 1 pages of 4 KiB. */
+#define KVM_MAX	(8 * TB - 4 * KB)
 
 FIXTURE(blocks) {
 	struct kvm_vmem_grid grid;
@@ -105,7 +105,7 @@ static const struct division divisions[] = {
 	/* KVM's own limit of a memslot comes before ours of their number. */
 	{ 16 * TB, 2 * MB, 0, 1, 0, 4 * TB, 4 },
 	{ 16 * TB, 2 * MB, 0, 3, 0, 4 * TB, 4 },
-	{ 4 * TB + 2 * MB, 2 * MB, 0, 1, 0, 4 * TB, 2 },
+	{ 8 * TB, 2 * MB, 0, 1, 0, 4 * TB, 2 },
 	/* An explicit size. */
 	{ 4 * GB, 2 * MB, 2 * MB, 4096, 0, 2 * MB, 2048 },
 	{ 4 * GB, 2 * MB, 128 * MB, 32, 0, 128 * MB, 32 },

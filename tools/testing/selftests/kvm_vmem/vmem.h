@@ -180,4 +180,8 @@ int count_devices(void);
 int module_refcount(void);
 int set_nr_hugepages(unsigned int nr);
 
+/* Pass a file to another process, over a UNIX socket. */
+int send_fd(int sock, int fd);
+int recv_fd(int sock);
+
 #endif /* KVM_VMEM_TEST_VMEM_H */

@@ -1,0 +1,758 @@
+// SPDX-License-Identifier: GPL-2.0
+/* ATTACH: to which VM, at which address, with which memslot ids. */
+#include "harness.h"
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#define MEMSLOT_LIMIT VMEM_MODULE "/parameters/memslot_limit"
+
+/* x86: KVM_CAP_NR_MEMSLOTS */
+#define NR_IDS 32764
+
+/* A device that only has to be attached: 4 GiB of memfd at 4 GiB. */
+FIXTURE(attach) {
+	struct rig rig;
+	struct kvm_vmem_attach good;
+};
+
+FIXTURE_SETUP(attach)
+{
+	const struct rig_options options = {
+		.backing = BACKING_MEMFD,
+		.nr_vcpus = 1,
+	};
+
+	test_ok(rig_prepare(&self->rig, &options));
+	self->good = self->rig.attach;
+}
+
+FIXTURE_TEARDOWN(attach)
+{
+	rig_destroy(&self->rig);
+}
+
+/* Nothing of the device's is left in the VM: another memslot can be there. */
+static int map_all_over(struct rig *rig, unsigned int address_space)
+{
+	uint32_t slot = address_space << 16 | 1;
+	int ret = vm_set_memslot(rig->vm.fd, slot, rig->addr, rig->backing.size,
+				 rig->backing.addr);
+
+	if (!ret)
+		ret = vm_set_memslot(rig->vm.fd, slot, rig->addr, 0,
+				     rig->backing.addr);
+	return ret;
+}
+
+/* The device is as before, and can be attached well. */
+#define test_refused(error) do { \
+	test_err_unchanged(error, self->rig.dev, rig_attach(&self->rig)); \
+	test_ok(map_all_over(&self->rig, 0)); \
+	self->rig.attach = self->good; \
+	test_ok(rig_attach(&self->rig)); \
+	test_ack(vmem_plug(self->rig.dev, self->rig.addr, 1)); \
+} while (0)
+
+TEST_F(attach, a_closed_fd_is_EBADF)
+{
+	self->rig.attach.vm_fd = 987;
+	test_refused(EBADF);
+}
+
+TEST_F(attach, a_negative_fd_is_EBADF)
+{
+	self->rig.attach.vm_fd = -1;
+	test_refused(EBADF);
+}
+
+FIXTURE(no_vm) {
+	struct rig rig;
+	struct kvm_vmem_attach good;
+	int fd;
+};
+
+FIXTURE_VARIANT(no_vm) {
+	int (*open)(const struct rig *rig);
+};
+
+static int open_eventfd(const struct rig *rig)
+{
+	return eventfd(0, 0);
+}
+
+static int open_null(const struct rig *rig)
+{
+	return open("/dev/null", O_RDWR);
+}
+
+static int open_directory(const struct rig *rig)
+{
+	return open("/", O_PATH);
+}
+
+static int open_kvm(const struct rig *rig)
+{
+	return dup(rig->vm.kvm);
+}
+
+static int open_vcpu(const struct rig *rig)
+{
+	return dup(rig->vm.vcpus[0].fd);
+}
+
+static int open_memfd(const struct rig *rig)
+{
+	return dup(rig->backing.fd);
+}
+
+/* Named like a VM's, but not KVM's. */
+static int open_impostor(const struct rig *rig)
+{
+	return memfd_create("kvm-vm", 0);
+}
+
+static int open_itself(const struct rig *rig)
+{
+	return dup(rig->dev);
+}
+
+FIXTURE_VARIANT_ADD(no_vm, eventfd) { open_eventfd };
+FIXTURE_VARIANT_ADD(no_vm, dev_null) { open_null };
+FIXTURE_VARIANT_ADD(no_vm, dev_kvm) { open_kvm };
+FIXTURE_VARIANT_ADD(no_vm, vcpu) { open_vcpu };
+FIXTURE_VARIANT_ADD(no_vm, memfd) { open_memfd };
+FIXTURE_VARIANT_ADD(no_vm, impostor) { open_impostor };
+FIXTURE_VARIANT_ADD(no_vm, the_device_itself) { open_itself };
+
+FIXTURE_SETUP(no_vm)
+{
+	const struct rig_options options = {
+		.backing = BACKING_MEMFD,
+		.nr_vcpus = 1,
+	};
+
+	test_ok(rig_prepare(&self->rig, &options));
+	self->good = self->rig.attach;
+	self->fd = variant->open(&self->rig);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(no_vm)
+{
+	close(self->fd);
+	rig_destroy(&self->rig);
+}
+
+TEST_F(no_vm, is_EINVAL)
+{
+	self->rig.attach.vm_fd = self->fd;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, a_path_only_fd_is_EBADF)
+{
+	self->rig.attach.vm_fd = open_directory(&self->rig);
+	ASSERT_LE(0, self->rig.attach.vm_fd);
+	test_refused(EBADF);
+}
+
+/* In a child: all of its own but the VM, which is the parent's. */
+static bool attach_to_vm_of_parent(struct rig *parent)
+{
+	const struct rig_options options = {};
+	struct rig rig;
+
+	if (rig_prepare(&rig, &options))
+		return false;
+	rig.attach.vm_fd = parent->vm.fd;
+	return rig_attach(&rig) == -EIO &&
+	       vmem_plug(rig.dev, rig.addr, 1) == -ENODEV;
+}
+
+TEST_F(attach, a_vm_of_another_process_is_EIO)
+{
+	test_child(attach_to_vm_of_parent(&self->rig));
+	/* Also if the module knows the VM. */
+	test_ok(rig_attach(&self->rig));
+	test_child(attach_to_vm_of_parent(&self->rig));
+	test_ack(vmem_plug(self->rig.dev, self->rig.addr, 1));
+}
+
+TEST_F(attach, a_vm_whose_process_is_gone_is_EIO)
+{
+	int socks[2], vm_fd;
+	struct vm vm;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	test_child(!vm_create(&vm, 0) && !send_fd(socks[1], vm.fd));
+	vm_fd = recv_fd(socks[0]);
+	ASSERT_LE(0, vm_fd);
+	self->rig.attach.vm_fd = vm_fd;
+	test_refused(EIO);
+	ASSERT_EQ(0, close(vm_fd));
+}
+
+TEST_F(attach, an_unmapped_address_is_EFAULT)
+{
+	self->rig.attach.userspace_addr = 0;
+	test_refused(EFAULT);
+}
+
+TEST_F(attach, an_address_of_the_kernel_is_EFAULT)
+{
+	self->rig.attach.userspace_addr = -8 * GiB;
+	test_refused(EFAULT);
+}
+
+TEST_F(attach, an_address_that_overflows_is_EFAULT)
+{
+	self->rig.attach.userspace_addr = -2 * MiB;
+	test_refused(EFAULT);
+}
+
+TEST_F(attach, a_mapping_that_ends_early_is_EFAULT)
+{
+	char *end = self->rig.backing.addr + self->rig.backing.size;
+
+	ASSERT_EQ(0, munmap(end - 4096, 4096));
+	test_err_unchanged(EFAULT, self->rig.dev, rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_hole_in_the_mapping_is_EFAULT)
+{
+	ASSERT_EQ(0, munmap(self->rig.backing.addr + 2 * GiB, 4096));
+	test_err_unchanged(EFAULT, self->rig.dev, rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_mapping_that_cannot_be_written_is_EACCES)
+{
+	char *addr = self->rig.backing.addr;
+
+	ASSERT_EQ(0, mprotect(addr, self->rig.backing.size, PROT_READ));
+	test_err_unchanged(EACCES, self->rig.dev, rig_attach(&self->rig));
+	ASSERT_EQ(0, mprotect(addr, self->rig.backing.size,
+			      PROT_READ | PROT_WRITE));
+	test_ok(rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_page_that_cannot_be_written_is_EACCES)
+{
+	char *addr = self->rig.backing.addr + 3 * GiB;
+
+	ASSERT_EQ(0, mprotect(addr, 4096, PROT_READ));
+	test_err_unchanged(EACCES, self->rig.dev, rig_attach(&self->rig));
+	ASSERT_EQ(0, mprotect(addr, 4096, PROT_READ | PROT_WRITE));
+	test_ok(rig_attach(&self->rig));
+}
+
+/* Map something else over a part of the region. */
+static int map_over(struct rig *rig, uint64_t from, uint64_t size, int flags,
+		    int fd, uint64_t offset)
+{
+	return mmap(rig->backing.addr + from, size, PROT_READ | PROT_WRITE,
+		    flags | MAP_FIXED | MAP_NORESERVE, fd, offset) == MAP_FAILED;
+}
+
+TEST_F(attach, a_mapping_of_another_file_is_EINVAL)
+{
+	int other = memfd_create("other", 0);
+
+	ASSERT_EQ(0, ftruncate(other, 4 * GiB));
+	ASSERT_EQ(0, map_over(&self->rig, 0, 4 * GiB, MAP_SHARED, other, 0));
+	test_err_unchanged(EINVAL, self->rig.dev, rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_part_that_maps_another_file_is_EINVAL)
+{
+	ASSERT_EQ(0, map_over(&self->rig, 3 * GiB, 4096,
+			      MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+	test_err_unchanged(EINVAL, self->rig.dev, rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_mapping_at_another_offset_is_EINVAL)
+{
+	ASSERT_EQ(0, map_over(&self->rig, 0, GiB, MAP_SHARED,
+			      self->rig.backing.fd, GiB));
+	test_err_unchanged(EINVAL, self->rig.dev, rig_attach(&self->rig));
+	ASSERT_EQ(0, map_over(&self->rig, 0, GiB, MAP_SHARED,
+			      self->rig.backing.fd, 0));
+	test_ok(rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_private_mapping_of_the_file_is_EINVAL)
+{
+	ASSERT_EQ(0, map_over(&self->rig, 0, 4 * GiB, MAP_PRIVATE,
+			      self->rig.backing.fd, 0));
+	test_err_unchanged(EINVAL, self->rig.dev, rig_attach(&self->rig));
+}
+
+TEST_F(attach, anonymous_memory_instead_of_the_file_is_EINVAL)
+{
+	ASSERT_EQ(0, map_over(&self->rig, 0, 4 * GiB,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+	test_err_unchanged(EINVAL, self->rig.dev, rig_attach(&self->rig));
+}
+
+TEST_F(attach, huge_pages_larger_than_a_block_are_EINVAL)
+{
+	const struct rig_options options = {
+		.backing = BACKING_HUGETLB,
+		.no_fd = true,
+		.block_size = MiB,
+	};
+	struct rig rig;
+
+	test_ok(rig_prepare(&rig, &options));
+	test_err_unchanged(EINVAL, rig.dev, rig_attach(&rig));
+	rig_destroy(&rig);
+}
+
+TEST_F(attach, an_address_misaligned_against_the_block_is_EINVAL)
+{
+	self->rig.attach.userspace_addr += MiB;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, an_address_misaligned_against_the_page_is_EINVAL)
+{
+	self->rig.attach.userspace_addr += 1;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, no_address_space_is_EINVAL)
+{
+	self->rig.attach.address_spaces = 0;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, the_smm_address_space_alone_is_EINVAL)
+{
+	self->rig.attach.address_spaces = 2;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, an_address_space_that_the_vm_has_not_is_ENOENT)
+{
+	self->rig.attach.address_spaces = 1 | 4;
+	test_refused(ENOENT);
+}
+
+TEST_F(attach, all_address_spaces_that_can_be_asked_for_are_ENOENT)
+{
+	self->rig.attach.address_spaces = ~0U;
+	test_refused(ENOENT);
+}
+
+TEST_F(attach, ids_beyond_those_of_the_vm_are_EINVAL)
+{
+	self->rig.attach.first_memslot_id = NR_IDS;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, ids_that_run_beyond_those_of_the_vm_are_EINVAL)
+{
+	self->rig.attach.first_memslot_id = NR_IDS - 3;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, the_last_ids_of_the_vm_are_taken)
+{
+	self->rig.attach.first_memslot_id = NR_IDS - 4;
+	test_ok(rig_attach(&self->rig));
+	ASSERT_EQ(NR_IDS - 4, self->rig.attach.out_first_memslot_id);
+	test_ack(vmem_plug(self->rig.dev, self->rig.addr + 3 * GiB, 1));
+}
+
+TEST_F(attach, an_id_that_overflows_is_EINVAL)
+{
+	self->rig.attach.first_memslot_id = ~0U - 1;
+	test_refused(EINVAL);
+}
+
+TEST_F(attach, explicit_ids_are_used)
+{
+	struct kvm_vmem_memslot_info memslot;
+
+	self->rig.attach.first_memslot_id = 100;
+	test_ok(rig_attach(&self->rig));
+	ASSERT_EQ(100, self->rig.attach.out_first_memslot_id);
+	test_ack(vmem_plug(self->rig.dev, self->rig.addr + 2 * GiB, 1));
+	ASSERT_EQ(1, vmem_get_memslots(self->rig.dev, &memslot, 1));
+	ASSERT_EQ(102, memslot.id);
+}
+
+static int map_page_of_vmm(struct rig *rig, uint64_t gpa, uint64_t size)
+{
+	return vm_set_memslot(rig->vm.fd, 1, gpa, size, rig->backing.addr);
+}
+
+TEST_F(attach, a_memslot_at_the_end_of_the_region_is_EEXIST)
+{
+	uint64_t gpa = self->rig.addr + 4 * GiB - 4096;
+
+	test_ok(map_page_of_vmm(&self->rig, gpa, 4096));
+	test_err_unchanged(EEXIST, self->rig.dev, rig_attach(&self->rig));
+	test_ok(map_page_of_vmm(&self->rig, gpa, 0));
+	test_ok(rig_attach(&self->rig));
+}
+
+TEST_F(attach, a_memslot_next_to_the_region_is_no_obstacle)
+{
+	test_ok(map_page_of_vmm(&self->rig, self->rig.addr + 4 * GiB, 4096));
+	test_ok(rig_attach(&self->rig));
+	test_ack(vmem_plug(self->rig.dev, self->rig.addr + 3 * GiB, 512));
+}
+
+TEST_F(attach, a_memslot_in_a_static_region_is_EEXIST)
+{
+	const struct rig_options options = {
+		.backing = BACKING_MEMFD,
+		.is_static = true,
+	};
+	struct rig rig;
+
+	test_ok(rig_prepare(&rig, &options));
+	test_ok(map_page_of_vmm(&rig, rig.addr + 2 * GiB, 4096));
+	test_err_unchanged(EEXIST, rig.dev, rig_attach(&rig));
+	test_ok(map_page_of_vmm(&rig, rig.addr + 2 * GiB, 0));
+	test_ok(rig_attach(&rig));
+	rig_destroy(&rig);
+}
+
+TEST_F(attach, a_region_beyond_the_physical_addresses_of_the_vm_is_EINVAL)
+{
+	const struct rig_options options = {
+		.addr = 1ULL << 52,
+	};
+	struct rig rig;
+
+	test_ok(rig_prepare(&rig, &options));
+	test_err_unchanged(EINVAL, rig.dev, rig_attach(&rig));
+	rig_destroy(&rig);
+}
+
+/* A second device for the VM of the fixture's. */
+static int open_second(const struct rig *rig, struct backing *backing,
+		       const struct rig_options *options,
+		       struct kvm_vmem_attach *attach)
+{
+	struct kvm_vmem_setup setup;
+	int dev = vmem_open();
+
+	if (dev < 0)
+		return dev;
+	if (backing_create(backing, BACKING_ANON, options->region_size, 0))
+		return -ENOMEM;
+	fill_setup(&setup, backing, options);
+	fill_attach(attach, &rig->vm, backing);
+	if (vmem_setup(dev, &setup))
+		return -EINVAL;
+	return dev;
+}
+
+static int second_device(const struct rig *rig,
+			 const struct rig_options *options,
+			 struct kvm_vmem_attach *attach)
+{
+	struct backing backing;
+
+	return open_second(rig, &backing, options, attach);
+}
+
+TEST_F(attach, a_region_that_overlaps_another_device_is_EEXIST)
+{
+	const struct rig_options after = {
+		.addr = 8 * GiB - 2 * MiB, .region_size = 4 * GiB,
+	};
+	const struct rig_options before = {
+		.addr = 2 * GiB, .region_size = 2 * GiB + 2 * MiB,
+	};
+	const struct rig_options within = {
+		.addr = 6 * GiB, .region_size = 2 * MiB,
+	};
+	const struct rig_options *all[] = { &after, &before, &within };
+	struct kvm_vmem_attach attach;
+	unsigned int i;
+	int dev;
+
+	test_ok(rig_attach(&self->rig));
+	for (i = 0; i < ARRAY_SIZE(all); i++) {
+		dev = second_device(&self->rig, all[i], &attach);
+		ASSERT_LE(0, dev);
+		test_err_unchanged(EEXIST, dev, vmem_attach(dev, &attach));
+		ASSERT_EQ(0, close(dev));
+	}
+}
+
+TEST_F(attach, a_region_next_to_another_device_is_taken)
+{
+	const struct rig_options options = {
+		.addr = 8 * GiB, .region_size = 4 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	int dev;
+
+	test_ok(rig_attach(&self->rig));
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_ok(vmem_attach(dev, &attach));
+	test_ack(vmem_plug(dev, 8 * GiB, 1));
+	test_ack(vmem_plug(self->rig.dev, 8 * GiB - 2 * MiB, 1));
+}
+
+TEST_F(attach, ids_of_another_device_are_EEXIST)
+{
+	const struct rig_options options = {
+		.addr = 8 * GiB, .region_size = 4 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	int dev;
+
+	self->rig.attach.first_memslot_id = 100;
+	test_ok(rig_attach(&self->rig));
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	attach.first_memslot_id = 100;
+	test_err_unchanged(EEXIST, dev, vmem_attach(dev, &attach));
+	attach.first_memslot_id = 103;
+	test_err_unchanged(EEXIST, dev, vmem_attach(dev, &attach));
+	attach.first_memslot_id = 97;
+	test_err_unchanged(EEXIST, dev, vmem_attach(dev, &attach));
+	attach.first_memslot_id = 104;
+	test_ok(vmem_attach(dev, &attach));
+}
+
+TEST_F(attach, automatic_ids_come_from_the_top)
+{
+	const struct rig_options options = {
+		.addr = 8 * GiB, .region_size = 2 * GiB,
+	};
+	const struct rig_options third_options = {
+		.addr = 10 * GiB, .region_size = 3 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	int second, third;
+
+	test_ok(rig_attach(&self->rig));
+	ASSERT_EQ(NR_IDS - 4, self->rig.attach.out_first_memslot_id);
+
+	second = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, second);
+	test_ok(vmem_attach(second, &attach));
+	ASSERT_EQ(NR_IDS - 6, attach.out_first_memslot_id);
+
+	/* What a device leaves is used again. */
+	ASSERT_EQ(0, close(self->rig.dev));
+	self->rig.dev = -1;
+	third = second_device(&self->rig, &third_options, &attach);
+	ASSERT_LE(0, third);
+	test_ok(vmem_attach(third, &attach));
+	ASSERT_EQ(NR_IDS - 3, attach.out_first_memslot_id);
+}
+
+FIXTURE(limit) {
+	struct rig rig;
+};
+
+/* Of 8 memslots, the first device takes 5. */
+FIXTURE_SETUP(limit)
+{
+	const struct rig_options options = { .region_size = 5 * GiB };
+
+	ASSERT_EQ(0, write_file(MEMSLOT_LIMIT, "8"));
+	test_ok(rig_create(&self->rig, &options));
+	ASSERT_EQ(5, self->rig.attach.out_nb_memslots);
+}
+
+FIXTURE_TEARDOWN(limit)
+{
+	rig_destroy(&self->rig);
+	write_file(MEMSLOT_LIMIT, "4096");
+}
+
+TEST_F(limit, is_shared_by_the_devices_of_a_vm)
+{
+	const struct rig_options options = {
+		.addr = 16 * GiB, .region_size = 6 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	struct kvm_vmem_get_info info;
+	int dev;
+
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_ok(vmem_get_info(dev, &info));
+	ASSERT_EQ(6, info.out_nb_memslots);
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(2 * GiB, attach.out_memslot_size);
+	ASSERT_EQ(3, attach.out_nb_memslots);
+	test_ok(vmem_get_info(dev, &info));
+	ASSERT_EQ(2 * GiB, info.out_memslot_size);
+	ASSERT_EQ(3, info.out_nb_memslots);
+
+	/* A block of the last memslot is where it should be. */
+	test_ack(vmem_plug(dev, 21 * GiB, 1));
+	test_group(dev, 1, 0);
+}
+
+TEST_F(limit, always_leaves_one_memslot)
+{
+	const struct rig_options options = {
+		.addr = 16 * GiB, .region_size = 3 * GiB,
+	};
+	const struct rig_options last = {
+		.addr = 32 * GiB, .region_size = 6 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	int dev;
+
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(3, attach.out_nb_memslots);
+
+	dev = second_device(&self->rig, &last, &attach);
+	ASSERT_LE(0, dev);
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(1, attach.out_nb_memslots);
+	ASSERT_LE(6 * GiB, attach.out_memslot_size);
+}
+
+TEST_F(limit, is_ENOSPC_for_an_explicit_size)
+{
+	const struct rig_options options = {
+		.addr = 16 * GiB, .region_size = 4 * GiB, .memslot_size = GiB,
+	};
+	struct kvm_vmem_attach attach;
+	int dev;
+
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_err_unchanged(ENOSPC, dev, vmem_attach(dev, &attach));
+	/* When the first device is gone, there is room. */
+	ASSERT_EQ(0, close(self->rig.dev));
+	self->rig.dev = -1;
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(4, attach.out_nb_memslots);
+}
+
+TEST_F(limit, is_not_shared_by_vms)
+{
+	const struct rig_options options = { .region_size = 6 * GiB };
+	struct rig other;
+
+	test_ok(rig_create(&other, &options));
+	ASSERT_EQ(6, other.attach.out_nb_memslots);
+	rig_destroy(&other);
+}
+
+TEST_F(attach, discards_the_file)
+{
+	char *addr = self->rig.backing.addr;
+
+	addr[0] = 1;
+	addr[4 * GiB - 1] = 1;
+	ASSERT_EQ(8192, backing_resident(&self->rig.backing));
+	test_ok(rig_attach(&self->rig));
+	ASSERT_EQ(0, backing_resident(&self->rig.backing));
+	ASSERT_EQ(0, addr[0]);
+}
+
+TEST_F(attach, leaves_memory_outside_of_the_region_in_the_file)
+{
+	const struct rig_options options = { .region_size = GiB };
+	struct kvm_vmem_attach attach;
+	struct kvm_vmem_setup setup;
+	struct backing backing;
+	char *file;
+	int dev;
+
+	test_ok(backing_create(&backing, BACKING_MEMFD, GiB, GiB));
+	ASSERT_EQ(0, ftruncate(backing.fd, 3 * GiB));
+	file = mmap(NULL, 3 * GiB, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_NORESERVE, backing.fd, 0);
+	ASSERT_NE(MAP_FAILED, file);
+	file[GiB - 1] = 1;
+	file[GiB] = 2;
+	file[2 * GiB - 1] = 3;
+	file[2 * GiB] = 4;
+
+	dev = vmem_open();
+	fill_setup(&setup, &backing, &options);
+	test_ok(vmem_setup(dev, &setup));
+	fill_attach(&attach, &self->rig.vm, &backing);
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(1, file[GiB - 1]);
+	ASSERT_EQ(0, file[GiB]);
+	ASSERT_EQ(0, file[2 * GiB - 1]);
+	ASSERT_EQ(4, file[2 * GiB]);
+}
+
+TEST_F(attach, leaves_no_memslot_with_dynamic_memslots)
+{
+	test_ok(rig_attach(&self->rig));
+	ASSERT_EQ(0, vmem_get_memslots(self->rig.dev, NULL, 0));
+	test_group(self->rig.dev, 0, 0);
+	test_ok(map_all_over(&self->rig, 0));
+}
+
+TEST_F(attach, says_what_it_did)
+{
+	struct kvm_vmem_get_info info;
+
+	test_ok(rig_attach(&self->rig));
+	test_ok(vmem_get_info(self->rig.dev, &info));
+	ASSERT_EQ(KVM_VMEM_INFO_ATTACHED, info.out_state);
+	ASSERT_EQ((uintptr_t)self->rig.backing.addr, info.out_userspace_addr);
+	ASSERT_EQ(GiB, info.out_alignment);
+	ASSERT_EQ(NR_IDS - 4, info.out_first_memslot_id);
+	ASSERT_EQ(4, info.out_nb_memslots);
+	ASSERT_EQ(GiB, self->rig.attach.out_memslot_size);
+}
+
+TEST_F(attach, says_how_large_pages_can_be)
+{
+	const struct rig_options options = {
+		.addr = 16 * GiB + 2 * MiB, .region_size = GiB,
+	};
+	struct kvm_vmem_get_info info;
+	struct kvm_vmem_attach attach;
+	int dev;
+
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_ok(vmem_attach(dev, &attach));
+	test_ok(vmem_get_info(dev, &info));
+	ASSERT_EQ(2 * MiB, info.out_alignment);
+}
+
+static bool setup_by_launcher(int sock)
+{
+	const struct rig_options options = { .region_size = GiB };
+	const struct backing none = { .size = GiB, .fd = -1 };
+	struct kvm_vmem_setup setup;
+	int dev = vmem_open();
+
+	fill_setup(&setup, &none, &options);
+	return dev >= 0 && !vmem_setup(dev, &setup) && !send_fd(sock, dev);
+}
+
+TEST_F(attach, a_device_can_be_set_up_by_a_launcher)
+{
+	struct kvm_vmem_attach attach;
+	struct backing backing;
+	int socks[2], dev;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	test_child(setup_by_launcher(socks[1]));
+	dev = recv_fd(socks[0]);
+	ASSERT_LE(0, dev);
+
+	test_ok(backing_create(&backing, BACKING_ANON, GiB, 0));
+	fill_attach(&attach, &self->rig.vm, &backing);
+	test_ok(vmem_attach(dev, &attach));
+}
+
+TEST_HARNESS_MAIN
