@@ -98,10 +98,9 @@ int kvm_vmem_backing_check_size(struct file *file, u64 offset, u64 region_size)
 }
 
 static int kvm_vmem_backing_check_vma(struct kvm_vmem *dev,
-				      struct vm_area_struct *vma, u64 addr)
+				      struct vm_area_struct *vma, u64 addr,
+				      u64 pos)
 {
-	u64 pos = dev->backing_offset + (addr - dev->userspace_addr);
-
 	if (!(vma->vm_flags & VM_WRITE))
 		return -EACCES;
 	if (vma_kernel_pagesize(vma) > kvm_vmem_grid_block_size(&dev->grid))
@@ -117,7 +116,8 @@ static int kvm_vmem_backing_check_vma(struct kvm_vmem *dev,
 
 /**
  * kvm_vmem_backing_check - is the region mapped as it has to be?
- * @dev: the device, with its userspace_addr; in the VM's process
+ * @dev: the device
+ * @userspace_addr: address of the region in the calling process
  *
  * A look at one moment: what the process does with its mappings later is its
  * own affair, and harms only its VM.
@@ -126,9 +126,9 @@ static int kvm_vmem_backing_check_vma(struct kvm_vmem *dev,
  * writable, -EINVAL if its pages are larger than a block or it is no shared
  * mapping of the backing file at the right offset.
  */
-int kvm_vmem_backing_check(struct kvm_vmem *dev)
+int kvm_vmem_backing_check(struct kvm_vmem *dev, u64 userspace_addr)
 {
-	u64 addr = dev->userspace_addr;
+	u64 addr = userspace_addr;
 	struct vm_area_struct *vma;
 	u64 end;
 	int ret;
@@ -146,7 +146,9 @@ int kvm_vmem_backing_check(struct kvm_vmem *dev)
 			ret = -EFAULT;
 			break;
 		}
-		ret = kvm_vmem_backing_check_vma(dev, vma, addr);
+		ret = kvm_vmem_backing_check_vma(dev, vma, addr,
+						 dev->backing_offset +
+						 (addr - userspace_addr));
 		addr = vma->vm_end;
 		cond_resched();
 	}

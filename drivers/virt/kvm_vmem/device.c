@@ -198,9 +198,6 @@ static int kvm_vmem_connect(struct kvm_vmem *dev, unsigned int first_id)
 
 	if (dev->address_spaces >> dev->vm->nr_address_spaces)
 		return -ENOENT;
-	ret = kvm_vmem_backing_check(dev);
-	if (ret)
-		return ret;
 	ret = kvm_vmem_vm_claim(dev->vm, dev, first_id);
 	if (ret)
 		return ret;
@@ -243,6 +240,11 @@ int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd)
 	    (kvm_vmem_grid_block_size(&dev->grid) - 1))
 		return -EINVAL;
 
+	/* Before the VM's scratch page is mapped: it might fill a hole. */
+	ret = kvm_vmem_backing_check(dev, cmd->userspace_addr);
+	if (ret)
+		return ret;
+
 	dev->vm = kvm_vmem_vm_get(cmd->vm_fd);
 	if (IS_ERR(dev->vm))
 		return PTR_ERR(dev->vm);
@@ -252,7 +254,6 @@ int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd)
 	ret = kvm_vmem_connect(dev, cmd->first_memslot_id);
 	if (ret) {
 		kvm_vmem_vm_put(dev->vm);
-		dev->userspace_addr = 0;
 		dev->grid = grid;
 		return ret;
 	}

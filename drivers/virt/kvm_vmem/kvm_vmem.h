@@ -251,7 +251,7 @@ void kvm_vmem_vm_unclaim(struct kvm_vmem *dev);
 /* backing.c: where the memory comes from and goes back to */
 struct file *kvm_vmem_backing_open(int fd, u64 offset, u64 *block_size);
 int kvm_vmem_backing_check_size(struct file *file, u64 offset, u64 region_size);
-int kvm_vmem_backing_check(struct kvm_vmem *dev);
+int kvm_vmem_backing_check(struct kvm_vmem *dev, u64 userspace_addr);
 int kvm_vmem_backing_discard(struct kvm_vmem *dev, u64 offset, u64 size);
 
 /* notify.c: telling those who listen */
