@@ -14,10 +14,13 @@
 #define TRACEFS		"/sys/kernel/tracing"
 #define EVENT		"kvm_vmem_test"
 
-/* The first that the kernel has: its name and linkage differ by version. */
+/*
+ * The first that the kernel has. The one with the underscores is what all calls
+ * go through and no compiler inlines; without it, the other one is.
+ */
 static const char * const functions[] = {
-	"kvm_set_memory_region",
 	"__kvm_set_memory_region",
+	"kvm_set_memory_region",
 };
 
 static int append(const char *path, const char *line)
