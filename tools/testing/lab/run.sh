@@ -46,10 +46,12 @@ prepare_root() {
 	pack_modules "$series" "$root" "$build/src/drivers/virt/kvm_vmem/kvm_vmem.ko"
 }
 
-# run_kernel SERIES MODE [COMMAND]: in a shell of its own. Exits as the lab does;
-# a command's own status is its exit status.
-run_kernel() (
-	set -e
+# run_kernel SERIES MODE [COMMAND]: the last thing that a shell does, as it keeps
+# the lock and a trap. Exits as the lab does; with the status of a command.
+run_kernel() {
+	local series mode build out tests_dir=''
+	local -a tests qemu
+
 	series=$1 mode=$2
 	build=$(kernel_build_dir "$series")
 	out=${LAB_OUT:-$LAB_BUILD/out}
@@ -69,7 +71,7 @@ run_kernel() (
 		return
 	fi
 	boot_and_read "$series" "$mode" "$out/$series"
-)
+}
 
 # boot_and_read SERIES MODE OUT
 boot_and_read() {
@@ -82,6 +84,7 @@ boot_and_read() {
 	pid=$!
 	# shellcheck disable=SC2064 # this process, now
 	trap "kill $pid 2>/dev/null || true" EXIT
+	trap 'exit 143' TERM
 	read_results "$out.log" $((LAB_TIMEOUT + 30)) <&"$port"
 	[[ -n $finished ]] || kill "$pid" 2>/dev/null || true
 	wait_for "$pid"
