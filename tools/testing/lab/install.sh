@@ -22,7 +22,8 @@ is_here() {
 	case $1 in
 	cmd:*) command -v "${1#cmd:}" >/dev/null ;;
 	*.a) [[ $(gcc -print-file-name="$1" 2>/dev/null) == /* ]] ;;
-	*.so.*) ldconfig -p 2>/dev/null | grep -qF "$1 " ;;
+	# Not grep -q, which would have ldconfig die of a broken pipe.
+	*.so.*) ldconfig -p 2>/dev/null | grep -F "$1 " >/dev/null ;;
 	*) false ;;
 	esac
 }
