@@ -53,7 +53,7 @@ FIXTURE_VARIANT_ADD(guest, memfd_two_address_spaces) {
 FIXTURE_SETUP(guest)
 {
 	if (variant->options.backing == BACKING_HUGETLB)
-		set_nr_hugepages(16);
+		test_ok(need_hugepages(16));
 	test_ok(rig_create(&self->rig, &variant->options));
 	self->vcpu = &self->rig.vm.vcpus[0];
 	self->dev = self->rig.dev;
@@ -248,7 +248,7 @@ FIXTURE_SETUP(memory)
 	};
 
 	if (variant->backing == BACKING_HUGETLB)
-		set_nr_hugepages(16);
+		test_ok(need_hugepages(16));
 	test_ok(rig_create(&self->rig, &options));
 	self->vcpu = &self->rig.vm.vcpus[0];
 }

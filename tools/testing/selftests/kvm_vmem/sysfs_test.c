@@ -189,7 +189,7 @@ WRITE(overflow_of_64_bits, "18446744073709551616", EINVAL);
 WRITE(overflow_to_0_by_the_suffix, "16777216T", EINVAL);
 WRITE(overflow_to_a_block_by_the_suffix, "18014398509484032k", EINVAL);
 WRITE(long_number, "0000000000000000000000000000000000000000002097152",
-      EINVAL);
+	EINVAL);
 
 FIXTURE_SETUP(write)
 {

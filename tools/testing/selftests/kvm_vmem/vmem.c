@@ -434,13 +434,19 @@ int module_refcount(void)
 	return ret < 0 ? ret : atoi(buf);
 }
 
-int set_nr_hugepages(unsigned int nr)
+int need_hugepages(unsigned int nr)
 {
+	const char *path =
+		"/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages";
 	char buf[32];
+	int ret = read_file(path, buf, sizeof(buf));
 
+	if (ret < 0)
+		return ret;
+	if (strtoul(buf, NULL, 10) >= nr)
+		return 0;
 	snprintf(buf, sizeof(buf), "%u", nr);
-	return write_file("/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages",
-			  buf);
+	return write_file(path, buf);
 }
 
 int send_fd(int sock, int fd)

@@ -178,7 +178,8 @@ int sysfs_write(uint32_t id, const char *name, const char *value);
 int count_devices(void);
 /* References to the module. */
 int module_refcount(void);
-int set_nr_hugepages(unsigned int nr);
+/* At least so many huge pages of 2 MiB. */
+int need_hugepages(unsigned int nr);
 
 /* Pass a file to another process, over a UNIX socket. */
 int send_fd(int sock, int fd);
