@@ -14,12 +14,15 @@ LAB_SERIES=(6.1 6.12)
 # depmod and modprobe live here and are not on every user's path.
 PATH=$PATH:/usr/sbin:/sbin
 
+# Of the outermost script.
+export LAB_START=${LAB_START:-$EPOCHSECONDS}
+
 # say WHO WORD...: one line of progress, with the seconds since the start.
 say() {
 	local who=$1
 
 	shift
-	printf '[%s %3ds] %s\n' "$who" "$SECONDS" "$*"
+	printf '[%s %3ds] %s\n' "$who" $((EPOCHSECONDS - LAB_START)) "$*"
 }
 
 # die_environment WHAT [HINT...]: this machine cannot do it; the tests are not

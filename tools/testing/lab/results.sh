@@ -38,7 +38,8 @@ test_begins() {
 	test=$1
 	begun+="$test "
 	nr_begun=$((nr_begun + 1))
-	progress="$nr_begun/$nr_tests "
+	progress=''
+	[[ $nr_tests -eq 0 ]] || progress="$nr_begun/$nr_tests "
 	planned='' reported=0 not_ok=0 running=''
 	notes=()
 	say "$who" "$progress$test"
