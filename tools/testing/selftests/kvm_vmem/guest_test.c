@@ -368,6 +368,25 @@ TEST(a_static_region_is_accessible_as_a_whole)
 	rig_destroy(&rig);
 }
 
+TEST(huge_pages_of_the_backing_are_huge_in_the_guest)
+{
+	const struct rig_options options = {
+		.backing = BACKING_HUGETLB, .nr_vcpus = 1,
+	};
+	uint64_t before, after;
+	struct rig rig;
+
+	test_ok(need_hugepages(16));
+	test_ok(rig_create(&rig, &options));
+	test_ack(vmem_plug(rig.dev, rig.addr, 2));
+	test_ok(kvm_stat(rig.vm.fd, "pages_2m", &before));
+	test_ok(guest_write(&rig.vm.vcpus[0], rig.addr, 1));
+	test_ok(guest_write(&rig.vm.vcpus[0], rig.addr + BLOCK, 1));
+	test_ok(kvm_stat(rig.vm.fd, "pages_2m", &after));
+	ASSERT_EQ(before + 2, after);
+	rig_destroy(&rig);
+}
+
 TEST(a_region_of_one_tib_works_at_both_ends)
 {
 	const struct rig_options options = {

@@ -277,6 +277,41 @@ TEST_F(lifecycle, requests_to_a_killed_vmm_are_EIO)
 	ASSERT_EQ(0, close(dev));
 }
 
+/* Plugs and unplugs until the VM is gone; returns the last errno. */
+static int ask_until_gone(int dev)
+{
+	int ret;
+
+	do {
+		ret = vmem_plug(dev, 7 * GiB, 1);
+		if (!ret)
+			ret = vmem_unplug(dev, 7 * GiB, 1);
+	} while (!ret);
+	return ret;
+}
+
+TEST_F(lifecycle, requests_to_a_vmm_that_is_being_killed_are_ACK_or_EIO)
+{
+	unsigned int i;
+	pid_t vmm, killer;
+	int dev;
+
+	for (i = 0; i < 5; i++) {
+		vmm = start_vmm(self->socks, false);
+		dev = recv_fd(self->socks[0]);
+		ASSERT_LE(0, dev);
+		killer = fork();
+		if (!killer) {
+			usleep(5000 + 7000 * i);
+			_exit(kill(vmm, SIGKILL));
+		}
+		test_err(EIO, ask_until_gone(dev));
+		ASSERT_EQ(killer, waitpid(killer, NULL, 0));
+		ASSERT_EQ(vmm, waitpid(vmm, NULL, 0));
+		ASSERT_EQ(0, close(dev));
+	}
+}
+
 TEST_F(lifecycle, requests_to_a_killed_vmm_whose_vm_lives_are_EIO)
 {
 	pid_t pid;

@@ -278,6 +278,23 @@ TEST_F(memslots, can_be_as_small_as_a_block)
 	test_err(EEXIST, probe(&self->rig, 0, self->addr + 4 * BLOCK));
 }
 
+/* The virtio request has 16 bits for the number. */
+TEST_F(memslots, come_for_as_many_blocks_as_a_guest_can_ask_for)
+{
+	const struct rig_options options = { .region_size = TiB };
+
+	rig_destroy(&self->rig);
+	test_ok(rig_create(&self->rig, &options));
+	test_ok(trace_start());
+	test_ack(vmem_plug(self->rig.dev, self->addr + BLOCK, 65535));
+	test_group(self->rig.dev, 128, 0);
+	ASSERT_EQ(128, trace_count());
+	test_plugged_size(self->rig.dev, 65535 * BLOCK);
+	test_ack(vmem_unplug(self->rig.dev, self->addr + BLOCK, 65535));
+	test_group(self->rig.dev, 0, 0);
+	ASSERT_EQ(256, trace_count());
+}
+
 static long mem_free_kib(void)
 {
 	char buf[4096];

@@ -55,7 +55,7 @@ FIXTURE_VARIANT(wrong_setup) {
 	int error;
 };
 
-#define WRONG(variant_name, expected, ...) \
+#define REFUSED(variant_name, expected, ...) \
 	FIXTURE_VARIANT_ADD(wrong_setup, variant_name) { \
 		.arg = { \
 			.flags = DYNAMIC, \
@@ -71,53 +71,53 @@ FIXTURE_VARIANT(wrong_setup) {
 /* Each overrides a member of a good one. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
-WRONG(block_size_of_three_mib, EINVAL,
+REFUSED(block_size_of_three_mib, EINVAL,
 	.block_size = 3 * MiB, .region_size = 6 * GiB);
-WRONG(block_size_below_one_mib, EINVAL, .block_size = 512 * KiB);
-WRONG(block_size_of_one, EINVAL, .block_size = 1);
-WRONG(block_size_huge, EINVAL, .block_size = 1ULL << 63);
-WRONG(block_size_of_all_ones, EINVAL, .block_size = ~0ULL);
-WRONG(block_size_beyond_the_region, EINVAL,
+REFUSED(block_size_below_one_mib, EINVAL, .block_size = 512 * KiB);
+REFUSED(block_size_of_one, EINVAL, .block_size = 1);
+REFUSED(block_size_huge, EINVAL, .block_size = 1ULL << 63);
+REFUSED(block_size_of_all_ones, EINVAL, .block_size = ~0ULL);
+REFUSED(block_size_beyond_the_region, EINVAL,
 	.block_size = 8 * GiB, .addr = 8 * GiB);
-WRONG(region_size_zero, EINVAL, .region_size = 0);
-WRONG(region_size_of_half_a_block, EINVAL, .region_size = MiB);
-WRONG(region_size_misaligned, EINVAL, .region_size = GiB + MiB);
-WRONG(region_size_of_all_ones, EINVAL, .region_size = ~0ULL);
-WRONG(addr_misaligned, EINVAL, .addr = 4 * GiB + MiB);
-WRONG(addr_off_by_one, EINVAL, .addr = 4 * GiB + 1);
-WRONG(end_that_overflows, EOVERFLOW, .addr = -2 * MiB);
-WRONG(end_of_two_to_the_64, EOVERFLOW, .addr = -4 * GiB);
-WRONG(huge_region_that_overflows, EOVERFLOW, .region_size = -2 * MiB);
-WRONG(memslot_size_of_three_gib, EINVAL, .memslot_size = 3 * GiB);
-WRONG(memslot_size_below_the_block, EINVAL, .memslot_size = MiB);
-WRONG(memslot_size_beyond_kvm, EINVAL, .memslot_size = 8 * TiB);
-WRONG(memslot_size_of_all_ones, EINVAL, .memslot_size = ~0ULL);
-WRONG(memslot_size_without_dynamic, EINVAL,
+REFUSED(region_size_zero, EINVAL, .region_size = 0);
+REFUSED(region_size_of_half_a_block, EINVAL, .region_size = MiB);
+REFUSED(region_size_misaligned, EINVAL, .region_size = GiB + MiB);
+REFUSED(region_size_of_all_ones, EINVAL, .region_size = ~0ULL);
+REFUSED(addr_misaligned, EINVAL, .addr = 4 * GiB + MiB);
+REFUSED(addr_off_by_one, EINVAL, .addr = 4 * GiB + 1);
+REFUSED(end_that_overflows, EOVERFLOW, .addr = -2 * MiB);
+REFUSED(end_of_two_to_the_64, EOVERFLOW, .addr = -4 * GiB);
+REFUSED(huge_region_that_overflows, EOVERFLOW, .region_size = -2 * MiB);
+REFUSED(memslot_size_of_three_gib, EINVAL, .memslot_size = 3 * GiB);
+REFUSED(memslot_size_below_the_block, EINVAL, .memslot_size = MiB);
+REFUSED(memslot_size_beyond_kvm, EINVAL, .memslot_size = 8 * TiB);
+REFUSED(memslot_size_of_all_ones, EINVAL, .memslot_size = ~0ULL);
+REFUSED(memslot_size_without_dynamic, EINVAL,
 	.flags = STATIC, .memslot_size = GiB);
-WRONG(memslot_size_that_needs_too_many, ENOSPC,
+REFUSED(memslot_size_that_needs_too_many, ENOSPC,
 	.memslot_size = 2 * MiB, .memslot_limit = 2047);
-WRONG(memslot_size_that_needs_more_than_the_host_has, ENOSPC,
+REFUSED(memslot_size_that_needs_more_than_the_host_has, ENOSPC,
 	.memslot_size = 2 * MiB, .region_size = 64 * GiB,
 	.memslot_limit = ~0U);
-WRONG(dynamic_without_unplugged_inaccessible, EINVAL,
+REFUSED(dynamic_without_unplugged_inaccessible, EINVAL,
 	.flags = KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |
 		 KVM_VMEM_SETUP_USER_BACKING);
-WRONG(protected_backing, EOPNOTSUPP,
+REFUSED(protected_backing, EOPNOTSUPP,
 	.flags = DYNAMIC & ~KVM_VMEM_SETUP_USER_BACKING);
-WRONG(prealloc, EOPNOTSUPP, .flags = DYNAMIC | KVM_VMEM_SETUP_PREALLOC);
-WRONG(requested_size_misaligned, EINVAL, .requested_size = MiB);
-WRONG(requested_size_beyond_the_region, EINVAL,
+REFUSED(prealloc, EOPNOTSUPP, .flags = DYNAMIC | KVM_VMEM_SETUP_PREALLOC);
+REFUSED(requested_size_misaligned, EINVAL, .requested_size = MiB);
+REFUSED(requested_size_beyond_the_region, EINVAL,
 	.requested_size = 4 * GiB + 2 * MiB);
-WRONG(requested_size_of_all_ones, EINVAL, .requested_size = ~0ULL);
-WRONG(backing_offset_without_a_file, EINVAL, .backing_offset = 2 * MiB);
-WRONG(backing_fd_that_is_not_open, EBADF, .backing_fd = 987);
-WRONG(backing_fd_below_minus_one, EBADF, .backing_fd = -2);
-WRONG(label_without_end, EINVAL,
+REFUSED(requested_size_of_all_ones, EINVAL, .requested_size = ~0ULL);
+REFUSED(backing_offset_without_a_file, EINVAL, .backing_offset = 2 * MiB);
+REFUSED(backing_fd_that_is_not_open, EBADF, .backing_fd = 987);
+REFUSED(backing_fd_below_minus_one, EBADF, .backing_fd = -2);
+REFUSED(label_without_end, EINVAL,
 	.label = { [0 ... KVM_VMEM_LABEL_LEN - 1] = 'x' });
-WRONG(label_with_newline, EINVAL, .label = "a\nb");
-WRONG(label_with_control_character, EINVAL, .label = "\x01");
-WRONG(label_beyond_ascii, EINVAL, .label = "\xc3\xa4");
-WRONG(label_with_delete, EINVAL, .label = "\x7f");
+REFUSED(label_with_newline, EINVAL, .label = "a\nb");
+REFUSED(label_with_control_character, EINVAL, .label = "\x01");
+REFUSED(label_beyond_ascii, EINVAL, .label = "\xc3\xa4");
+REFUSED(label_with_delete, EINVAL, .label = "\x7f");
 #pragma GCC diagnostic pop
 
 FIXTURE_SETUP(wrong_setup)

@@ -157,38 +157,38 @@ FIXTURE_VARIANT(write) {
 	uint64_t size;
 };
 
-#define WRITE(name, ...) FIXTURE_VARIANT_ADD(write, name) { __VA_ARGS__ }
+#define WRITING(name, ...) FIXTURE_VARIANT_ADD(write, name) { __VA_ARGS__ }
 
-WRITE(bytes, "2097152", 0, 2 * MiB);
-WRITE(bytes_with_newline, "4194304\n", 0, 4 * MiB);
-WRITE(zero, "0", 0, 0);
-WRITE(kilo, "2048k", 0, 2 * MiB);
-WRITE(kilo_upper, "2048K\n", 0, 2 * MiB);
-WRITE(mega, "64M", 0, 64 * MiB);
-WRITE(mega_lower, "64m", 0, 64 * MiB);
-WRITE(giga, "5G", 0, 5 * GiB);
-WRITE(giga_lower, "2g\n", 0, 2 * GiB);
-WRITE(tera_of_nothing, "0T", 0, 0);
-WRITE(tera_beyond_the_region, "1T", EINVAL);
-WRITE(more_than_the_region, "5370806272", EINVAL);
-WRITE(misaligned, "2097153", EINVAL);
-WRITE(half_a_block, "1M", EINVAL);
-WRITE(negative, "-2097152", EINVAL);
-WRITE(negative_mega, "-2M", EINVAL);
-WRITE(positive_sign, "+2M", EINVAL);
-WRITE(words, "much", EINVAL);
-WRITE(suffix_alone, "G", EINVAL);
-WRITE(two_suffixes, "1GG", EINVAL);
-WRITE(unknown_suffix, "1P", EINVAL);
-WRITE(trailing_garbage, "2M please", EINVAL);
-WRITE(two_numbers, "2M 4M", EINVAL);
-WRITE(fraction, "1.5G", EINVAL);
-WRITE(blank, " ", EINVAL);
-WRITE(newline_alone, "\n", EINVAL);
-WRITE(overflow_of_64_bits, "18446744073709551616", EINVAL);
-WRITE(overflow_to_0_by_the_suffix, "16777216T", EINVAL);
-WRITE(overflow_to_a_block_by_the_suffix, "18014398509484032k", EINVAL);
-WRITE(long_number, "0000000000000000000000000000000000000000002097152",
+WRITING(bytes, "2097152", 0, 2 * MiB);
+WRITING(bytes_with_newline, "4194304\n", 0, 4 * MiB);
+WRITING(zero, "0", 0, 0);
+WRITING(kilo, "2048k", 0, 2 * MiB);
+WRITING(kilo_upper, "2048K\n", 0, 2 * MiB);
+WRITING(mega, "64M", 0, 64 * MiB);
+WRITING(mega_lower, "64m", 0, 64 * MiB);
+WRITING(giga, "5G", 0, 5 * GiB);
+WRITING(giga_lower, "2g\n", 0, 2 * GiB);
+WRITING(tera_of_nothing, "0T", 0, 0);
+WRITING(tera_beyond_the_region, "1T", EINVAL);
+WRITING(more_than_the_region, "5370806272", EINVAL);
+WRITING(misaligned, "2097153", EINVAL);
+WRITING(half_a_block, "1M", EINVAL);
+WRITING(negative, "-2097152", EINVAL);
+WRITING(negative_mega, "-2M", EINVAL);
+WRITING(positive_sign, "+2M", EINVAL);
+WRITING(words, "much", EINVAL);
+WRITING(suffix_alone, "G", EINVAL);
+WRITING(two_suffixes, "1GG", EINVAL);
+WRITING(unknown_suffix, "1P", EINVAL);
+WRITING(trailing_garbage, "2M please", EINVAL);
+WRITING(two_numbers, "2M 4M", EINVAL);
+WRITING(fraction, "1.5G", EINVAL);
+WRITING(blank, " ", EINVAL);
+WRITING(newline_alone, "\n", EINVAL);
+WRITING(overflow_of_64_bits, "18446744073709551616", EINVAL);
+WRITING(overflow_to_0_by_the_suffix, "16777216T", EINVAL);
+WRITING(overflow_to_a_block_by_the_suffix, "18014398509484032k", EINVAL);
+WRITING(long_number, "0000000000000000000000000000000000000000002097152",
 	EINVAL);
 
 FIXTURE_SETUP(write)

@@ -21,6 +21,7 @@
 static const char * const functions[] = {
 	"__kvm_set_memory_region",
 	"kvm_set_memory_region",
+	NULL
 };
 
 static int append(const char *path, const char *line)
@@ -38,14 +39,14 @@ static int append(const char *path, const char *line)
 
 int trace_start(void)
 {
+	const char * const *function;
 	char line[128];
-	unsigned int i;
 	int ret = -ENOENT;
 
 	trace_stop();
-	for (i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
+	for (function = functions; *function; function++) {
 		snprintf(line, sizeof(line), "p:kprobes/" EVENT " kvm:%s\n",
-			 functions[i]);
+			 *function);
 		ret = append(TRACEFS "/kprobe_events", line);
 		if (!ret)
 			break;

@@ -464,4 +464,23 @@ TEST_F(uapi, a_second_attach_is_EBUSY)
 	rig_destroy(&rig);
 }
 
+/* They may grow at their end, never change: programs are built with them. */
+TEST(the_structures_are_those_of_the_first_version)
+{
+	ASSERT_EQ(160, sizeof(struct kvm_vmem_setup));
+	ASSERT_EQ(48, sizeof(struct kvm_vmem_attach));
+	ASSERT_EQ(24, sizeof(struct kvm_vmem_request));
+	ASSERT_EQ(64, sizeof(struct kvm_vmem_get_config));
+	ASSERT_EQ(16, sizeof(struct kvm_vmem_set_requested_size));
+	ASSERT_EQ(16, sizeof(struct kvm_vmem_set_eventfd));
+	ASSERT_EQ(232, sizeof(struct kvm_vmem_get_info));
+	ASSERT_EQ(48, sizeof(struct kvm_vmem_memslot_info));
+	ASSERT_EQ(24, sizeof(struct kvm_vmem_get_memslots));
+	ASSERT_EQ(32, sizeof(struct kvm_vmem_bitmap));
+	ASSERT_EQ(8, sizeof(struct kvm_vmem_action));
+	ASSERT_EQ(72, offsetof(struct kvm_vmem_setup, label));
+	ASSERT_EQ(20, offsetof(struct kvm_vmem_request, out_response));
+	ASSERT_EQ(168, offsetof(struct kvm_vmem_get_info, out_label));
+}
+
 TEST_HARNESS_MAIN
