@@ -379,6 +379,8 @@ TEST(huge_pages_of_the_backing_are_huge_in_the_guest)
 	test_ok(need_hugepages(16));
 	test_ok(rig_create(&rig, &options));
 	test_ack(vmem_plug(rig.dev, rig.addr, 2));
+	/* The VM's own memory may be a huge page, too: have it mapped before. */
+	test_ok(guest_write(&rig.vm.vcpus[0], rig.addr - 8, 1));
 	test_ok(kvm_stat(rig.vm.fd, "pages_2m", &before));
 	test_ok(guest_write(&rig.vm.vcpus[0], rig.addr, 1));
 	test_ok(guest_write(&rig.vm.vcpus[0], rig.addr + BLOCK, 1));

@@ -105,6 +105,20 @@ TEST_F(uapi, an_exact_structure_is_understood)
 	}
 }
 
+TEST_F(uapi, a_call_that_fails_leaves_its_structure_alone)
+{
+	char before[sizeof(self->buf)];
+	const struct call *call;
+
+	for_each_call(call, calls) {
+		*(uint32_t *)self->buf = call->size;
+		memcpy(before, self->buf, sizeof(before));
+		ASSERT_NE(0, vmem_ioctl(self->dev, call->cmd, self->buf));
+		ASSERT_EQ(0, memcmp(before, self->buf, sizeof(before)))
+			TH_LOG("%s", call->name);
+	}
+}
+
 TEST_F(uapi, a_longer_structure_with_zeros_is_understood)
 {
 	const struct call *call;
