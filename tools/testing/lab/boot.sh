@@ -45,8 +45,8 @@ qemu_command() {
 	kvm) cpu=host ;;
 	esac
 	# An oops ends the run at once. An emulated CPU may be slow without
-	# being stuck.
-	append="console=ttyS0,115200 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60"
+	# being stuck, and its timer late without being disconnected.
+	append="console=ttyS0,115200 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 no_timer_check"
 	append+=" watchdog_thresh=30 loglevel=${LAB_LOGLEVEL:-5} ${LAB_APPEND-}"
 	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
 		-accel "$accel" -cpu "$cpu" -smp "${LAB_CPUS:-2}" -m "${LAB_MEMORY:-12G}"

@@ -157,7 +157,8 @@ relocate_headers() {
 unpack_source() {
 	local tarball=$1 into=$2
 
-	mkdir -p "$into"
+	# checkpatch looks for names in include/.
+	mkdir -p "$into/include"
 	tar -C "$into" --strip-components=1 --wildcards --no-wildcards-match-slash -xJf "$tarball" \
 		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch' \
 		'*/scripts/kernel-doc' '*/tools/include' '*/tools/lib' '*/tools/scripts' \
