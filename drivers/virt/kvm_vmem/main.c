@@ -8,7 +8,6 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
-#include <linux/pagemap.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -263,9 +262,9 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 	if (ioctl.cmd.action.flags & ~ioctl.op->flags)
 		return -EOPNOTSUPP;
 
-	/* What cannot be answered is not begun. */
+	/* What cannot be answered is not begun: write back what was read. */
 	out_size = ioctl.op->out ? min(user_size, ioctl.op->size) : 0;
-	if (out_size && fault_in_writeable(uarg, out_size))
+	if (out_size && copy_to_user(uarg, &ioctl.cmd, out_size))
 		return -EFAULT;
 
 	ret = kvm_vmem_run_ioctl(&ioctl);

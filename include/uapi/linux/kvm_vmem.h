@@ -214,7 +214,9 @@ struct kvm_vmem_setup {
  * no such address space), EEXIST (the region overlaps a memslot or another
  * device, or the ids are another device's), EFAULT (not all of the region is
  * mapped), EACCES (not all of it is writable), ENOSPC (too few memslot ids or,
- * with an explicit memslot size, too little left of the limit), EIO.
+ * with an explicit memslot size, too little left of the limit), EIO; and what the
+ * file system says if the backing fd cannot be discarded from (EPERM for a sealed
+ * memfd).
  */
 struct kvm_vmem_attach {
 	__u32 size;
@@ -234,7 +236,7 @@ struct kvm_vmem_attach {
 /**
  * enum kvm_vmem_unplug_flags - flags of KVM_VMEM_UNPLUG and KVM_VMEM_UNPLUG_ALL
  * @KVM_VMEM_UNPLUG_SYNC: Return after the memory went back to the host. Not
- *	supported yet; user backing always does.
+ *	supported yet; user backing with a backing fd always does.
  */
 enum kvm_vmem_unplug_flags {
 	KVM_VMEM_UNPLUG_SYNC = 1 << 0,
@@ -590,10 +592,10 @@ enum kvm_vmem_prepare_remove_flags {
  *
  * PREPARE_REMOVE: allows the removal of the device if it has no plugged block
  * and the guest is not asked to plug any, and locks the requested size until it
- * is cancelled. Errors, in this order: EOPNOTSUPP (the device does not have
+ * is cancelled. Errors, in this order: ENODEV (no SETUP), EALREADY (removal is
+ * pending, or with CANCEL is not), EOPNOTSUPP (the device does not have
  * UNPLUGGED_INACCESSIBLE), ENOTEMPTY (the plugged size is not 0), EBUSY (the
- * requested size is not 0); EALREADY (removal is pending, or with CANCEL is
- * not); ENODEV (no SETUP).
+ * requested size is not 0).
  */
 struct kvm_vmem_action {
 	__u32 size;
