@@ -264,6 +264,23 @@ TEST_F(limit, is_shared_by_the_devices_of_a_vm)
 	test_group(dev, 1, 0);
 }
 
+TEST_F(limit, does_not_change_a_device_whose_attach_fails)
+{
+	const struct rig_options options = {
+		.addr = 8 * GiB, .region_size = 6 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	int dev;
+
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_err_unchanged(EEXIST, dev, vmem_attach(dev, &attach));
+	ASSERT_EQ(0, close(self->rig.dev));
+	self->rig.dev = -1;
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(6, attach.out_nb_memslots);
+}
+
 TEST_F(limit, always_leaves_one_memslot)
 {
 	const struct rig_options options = {
