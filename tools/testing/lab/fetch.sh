@@ -45,7 +45,8 @@ codename() {
 archive_address() {
 	local suite=$1 targets uri
 
-	targets=$(apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
+	# Without what apt has downloaded: a fresh machine may have no list yet.
+	targets=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' 2>/dev/null) || targets=
 	while read -r uri _; do
 		if grep -qF "$uri $suite-updates main" <<<"$targets" ||

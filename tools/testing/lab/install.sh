@@ -12,6 +12,7 @@ lab_needs() {
 	cmd:gcc-12|gcc-12|to build the module: Debian built its kernels with it
 	libc.a|libc6-dev|to link the tests statically
 	libelf.so.1|libelf1|for the kernel's objtool
+	cmd:pahole|pahole|for the type information (BTF) of modules for 6.12
 	cmd:cpio|cpio|to pack the initramfs
 	cmd:depmod|kmod|to find the modules that KVM depends on
 	cmd:xz|xz-utils|to unpack the kernel's sources
