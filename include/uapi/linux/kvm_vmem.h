@@ -81,10 +81,10 @@ enum {
  * @KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS: Divide the region into a group of memslots
  *	and have KVM know only those with plugged blocks. Needs
  *	@KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE, as in QEMU. Without it the
- *	whole region is one memslot, mapped from ATTACH on (several of the
- *	largest power of two that KVM takes, 4 TiB with 4 KiB pages, if the
- *	region is larger than that). It is a hint: the two ends of a migration
- *	may differ.
+ *	whole region is one memslot, mapped from ATTACH on (or, where it has
+ *	more than the 2^31 - 1 pages that KVM takes, several of the largest
+ *	power of two: 4 TiB with 4 KiB pages). It is a hint: the two ends of a
+ *	migration may differ.
  * @KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE: The guest negotiated
  *	VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE and never touches unplugged blocks.
  * @KVM_VMEM_SETUP_PREALLOC: Allocate the memory of blocks when they are
