@@ -37,9 +37,12 @@ FIXTURE_TEARDOWN(concurrency)
 	rig_destroy(&self->rig);
 }
 
+/* The harness's macro reads as a product, to checkpatch. */
+#define concurrency_data FIXTURE_DATA(concurrency)
+
 struct thread {
 	pthread_t thread;
-	FIXTURE_DATA(concurrency) *self;
+	concurrency_data *self;
 	unsigned int seed;
 	/* Blocks that are plugged by this thread's doing. */
 	long plugged;
@@ -262,7 +265,7 @@ TEST_F(concurrency, of_close_and_requests_is_harmless)
 	ASSERT_EQ(0, count_devices());
 }
 
-static bool vmm_dies_while_asked(FIXTURE_DATA(concurrency) *self)
+static bool vmm_dies_while_asked(concurrency_data *self)
 {
 	const struct rig_options options = {
 		.backing = BACKING_MEMFD,
