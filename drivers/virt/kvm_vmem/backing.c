@@ -2,7 +2,7 @@
 /*
  * User backing: the region is a mapping of the VMM's. If the VMM named the file
  * behind it, unplugged blocks are discarded from there; else that is the VMM's
- * own job.
+ * own job. And the check of the mapping, which protected backing needs too.
  */
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -27,8 +27,14 @@ static u64 kvm_vmem_file_page_size(struct file *file)
 	return sb->s_magic == HUGETLBFS_MAGIC ? sb->s_blocksize : PAGE_SIZE;
 }
 
-/* QEMU's virtio_mem_thp_size(): a block should neither split a THP nor share one. */
-static u64 kvm_vmem_thp_size(void)
+/**
+ * kvm_vmem_thp_size - size of a transparent huge page
+ *
+ * A block should neither split one nor share one: QEMU's virtio_mem_thp_size().
+ *
+ * Return: bytes; 1 MiB, the smallest block, without THP.
+ */
+u64 kvm_vmem_thp_size(void)
 {
 	return has_transparent_hugepage() ? HPAGE_PMD_SIZE : SZ_1M;
 }
@@ -157,8 +163,8 @@ int kvm_vmem_backing_check(struct kvm_vmem *dev, u64 userspace_addr)
 }
 
 /**
- * kvm_vmem_backing_discard - give memory back to the host
- * @dev: the device
+ * kvm_vmem_backing_discard - give memory of user backing back to the host
+ * @dev: the device; nothing to do without a file
  * @offset: offset in the region
  * @size: size
  *
@@ -169,7 +175,7 @@ int kvm_vmem_backing_discard(struct kvm_vmem *dev, u64 offset, u64 size)
 {
 	int ret;
 
-	if (!dev->backing)
+	if (!dev->backing || kvm_vmem_is_protected(dev))
 		return 0;
 	ret = vfs_fallocate(dev->backing,
 			    FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

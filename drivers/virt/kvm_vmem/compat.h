@@ -10,6 +10,7 @@
 #include <linux/eventfd.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 
 /* Retire with 6.1: eventfd_signal() took the count to add. */
@@ -38,6 +39,19 @@ static inline bool kvm_vmem_file_is_vm(struct file *file)
 	return file_inode(file)->i_sb->s_magic == ANON_INODE_FS_MAGIC &&
 	       !strcmp(file->f_path.dentry->d_name.name, "kvm-vm") &&
 	       (!owner || !strncmp(owner->name, "kvm", 3));
+}
+#endif
+
+/* Retire with 6.1: VMA flags were plain assignments. */
+#ifndef KVM_VMEM_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
+{
+	vma->vm_flags &= ~flags;
 }
 #endif
 

@@ -19,7 +19,7 @@
 /**
  * kvm_vmem_create - make a device
  *
- * Return: the device, for kvm_vmem_destroy(), or NULL.
+ * Return: the device, for kvm_vmem_close(), or NULL.
  */
 struct kvm_vmem *kvm_vmem_create(void)
 {
@@ -27,7 +27,17 @@ struct kvm_vmem *kvm_vmem_create(void)
 
 	if (!dev)
 		return NULL;
+	kref_init(&dev->ref);
 	mutex_init(&dev->lock);
+	spin_lock_init(&dev->discard_lock);
+	INIT_LIST_HEAD(&dev->discards);
+	dev->retire_delay_ms = READ_ONCE(kvm_vmem_retire_delay_ms);
+	INIT_DELAYED_WORK(&dev->retire_work, kvm_vmem_memslots_retire_work);
+	INIT_DELAYED_WORK(&dev->size_work, kvm_vmem_notify_size_work);
+	ratelimit_state_init(&dev->violation_ratelimit,
+			     DEFAULT_RATELIMIT_INTERVAL,
+			     DEFAULT_RATELIMIT_BURST);
+	spin_lock_init(&dev->listeners_lock);
 	INIT_LIST_HEAD(&dev->listeners);
 	init_waitqueue_head(&dev->readers);
 	xa_init_flags(&dev->memslots, XA_FLAGS_ACCOUNT);
@@ -44,34 +54,72 @@ static int kvm_vmem_unmap_all(void *arg)
 }
 
 /**
- * kvm_vmem_destroy - end a device
- * @dev: the device; nobody else knows it but the operator
+ * kvm_vmem_get - take a reference
+ * @dev: the device
+ */
+void kvm_vmem_get(struct kvm_vmem *dev)
+{
+	kref_get(&dev->ref);
+}
+
+static void kvm_vmem_free(struct kref *ref)
+{
+	struct kvm_vmem *dev = container_of(ref, struct kvm_vmem, ref);
+
+	if (dev->backing)
+		fput(dev->backing);
+	kfree(dev);
+}
+
+/**
+ * kvm_vmem_put - drop a reference
+ * @dev: the device
+ */
+void kvm_vmem_put(struct kvm_vmem *dev)
+{
+	kref_put(&dev->ref, kvm_vmem_free);
+}
+
+static void kvm_vmem_detach(struct kvm_vmem *dev)
+{
+	cancel_delayed_work_sync(&dev->retire_work);
+	kvm_vmem_vm_run(dev->vm, kvm_vmem_unmap_all, dev);
+	/* What is left of the memslots died with the process. */
+	mutex_lock(&dev->lock);
+	kvm_vmem_memslots_destroy(dev, false);
+	mutex_unlock(&dev->lock);
+
+	kvm_vmem_vm_unclaim(dev);
+	kvm_vmem_vm_put(dev->vm);
+	put_pid(dev->pid);
+}
+
+/**
+ * kvm_vmem_close - end a device
+ * @dev: the device; nobody else has its file any more
+ *
+ * Its memory is free afterwards. Mappings of it may live on: they find all
+ * blocks unplugged.
  *
  * Context: any task may be the last to close a file, in particular one that is
  * exiting and has no mm any more.
  */
-void kvm_vmem_destroy(struct kvm_vmem *dev)
+void kvm_vmem_close(struct kvm_vmem *dev)
 {
 	if (kvm_vmem_is_setup(dev)) {
+		cancel_delayed_work_sync(&dev->size_work);
 		kvm_vmem_debugfs_remove(dev);
 		kvm_vmem_sysfs_remove(dev);
 	}
-
-	if (dev->attached) {
-		kvm_vmem_vm_run(dev->vm, kvm_vmem_unmap_all, dev);
-		/* What is left of the memslots died with the process. */
-		mutex_lock(&dev->lock);
-		kvm_vmem_memslots_destroy(dev, false);
-		mutex_unlock(&dev->lock);
-		kvm_vmem_vm_unclaim(dev);
-		kvm_vmem_vm_put(dev->vm);
-		put_pid(dev->pid);
+	if (dev->attached)
+		kvm_vmem_detach(dev);
+	if (dev->mappable) {
+		kvm_vmem_discard_wait(dev, 0, dev->grid.region_size);
+		kvm_vmem_protected_revoke(dev, 0, dev->grid.region_size);
+		kvm_vmem_protected_discard(dev, 0, dev->grid.region_size);
 	}
-
 	kvm_vmem_notify_destroy(dev);
-	if (dev->backing)
-		fput(dev->backing);
-	kfree(dev);
+	kvm_vmem_put(dev);
 }
 
 /* Printable, so that no terminal of an operator's is at the VMM's mercy. */
@@ -89,9 +137,16 @@ static int kvm_vmem_check_label(const u8 *label)
 
 static int kvm_vmem_check_setup(const struct kvm_vmem_setup *cmd)
 {
-	if (!(cmd->flags & KVM_VMEM_SETUP_USER_BACKING) || cmd->__reserved0 ||
-	    cmd->__reserved1)
+	if (cmd->__reserved0 || cmd->__reserved1)
 		return -EOPNOTSUPP;
+	if (cmd->flags & KVM_VMEM_SETUP_USER_BACKING) {
+		if (cmd->flags & KVM_VMEM_SETUP_PREALLOC)
+			return -EOPNOTSUPP;
+	} else if (cmd->backing_fd != -1 ||
+		   !(cmd->flags & KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE)) {
+		/* Guests that may read unplugged memory would die of it. */
+		return -EINVAL;
+	}
 	if (cmd->flags & KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS) {
 		if (!(cmd->flags & KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE))
 			return -EINVAL;
@@ -153,6 +208,12 @@ int kvm_vmem_setup(struct kvm_vmem *dev, struct kvm_vmem_setup *cmd)
 						  cmd->region_size);
 	if (ret)
 		goto err_backing;
+	if (!(cmd->flags & KVM_VMEM_SETUP_USER_BACKING)) {
+		backing = kvm_vmem_protected_create(cmd->region_size,
+						    block_size);
+		if (IS_ERR(backing))
+			return PTR_ERR(backing);
+	}
 
 	dev->setup_flags = cmd->flags;
 	dev->fixed_memslot_size = cmd->memslot_size;
@@ -172,6 +233,10 @@ int kvm_vmem_setup(struct kvm_vmem *dev, struct kvm_vmem_setup *cmd)
 		goto err_grid;
 	kvm_vmem_debugfs_add(dev);
 	trace_kvm_vmem_setup(dev);
+	if (kvm_vmem_is_protected(dev)) {
+		/* Pairs with the smp_load_acquire() of mmap(). */
+		smp_store_release(&dev->mappable, backing);
+	}
 
 	cmd->out_block_size = block_size;
 	cmd->out_memslot_size = kvm_vmem_grid_size_of(&grid, 0);
@@ -307,6 +372,8 @@ static void kvm_vmem_fill_counters(const struct kvm_vmem *dev,
 	info->out_nb_busies = dev->counters[KVM_VMEM_COUNT_BUSY];
 	info->out_nb_errors = dev->counters[KVM_VMEM_COUNT_ERROR];
 	info->out_nb_kvm_calls = dev->counters[KVM_VMEM_COUNT_KVM_CALL];
+	info->out_nb_violations = atomic64_read(&dev->violations);
+	info->out_last_violation = READ_ONCE(dev->last_violation);
 }
 
 /**

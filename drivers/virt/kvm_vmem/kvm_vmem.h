@@ -4,8 +4,8 @@
  *
  * Dependencies point one way:
  *
- *	main -> requests -> device -> { memslots -> kvm -> vm, backing, notify }
- *	     -> blocks
+ *	main -> requests -> device -> { memslots -> kvm -> vm, backing,
+ *		discard -> protected, prealloc -> protected, notify } -> blocks
  *
  * Locks, outermost first:
  *
@@ -21,8 +21,11 @@
 #ifndef _KVM_VMEM_H
 #define _KVM_VMEM_H
 
+#include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/ratelimit.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
@@ -39,6 +42,7 @@ struct file;
 struct kvm_userspace_memory_region;
 struct mm_struct;
 struct pid;
+struct vm_area_struct;
 
 /**
  * struct kvm_vmem_vm - a KVM VM, as all its devices see it
@@ -122,8 +126,12 @@ enum kvm_vmem_counter {
  * @requested_size: size that the guest is asked to reach
  * @usable_region_size: part of the region that the guest may plug
  * @removal_pending: PREPARE_REMOVE was done
- * @backing: file to discard from, or NULL; set by SETUP
+ * @ref: held by the open file and by every VMA
+ * @backing: file of protected backing, or of user backing to discard from, or
+ *	NULL; set by SETUP
  * @backing_offset: offset of the region in @backing
+ * @mappable: @backing if it is protected; without @lock read it by
+ *	smp_load_acquire(), then @grid's addr and region_size
  * @id: number in sysfs
  * @sysfs: the device in sysfs; set by SETUP
  * @debugfs: the directory in debugfs; set by SETUP
@@ -137,8 +145,19 @@ enum kvm_vmem_counter {
  * @memslots: the memslots that KVM knows, by index
  * @nb_active: number of active memslots
  * @nb_idle: number of idle memslots
+ * @retire_delay_ms: how long it must be quiet before idle memslots go
+ * @retire_work: takes them from KVM
+ * @discard_lock: protects @discards, and @discard_pending against its workers
+ * @discards: unplugged blocks whose memory is not yet free
+ * @discard_pending: how much that is
+ * @violations: accesses to unplugged blocks; no lock
+ * @last_violation: offset in the region of the last of them; no lock
+ * @violation_ratelimit: of the messages about them
+ * @listeners_lock: protects @listeners, together with @lock; either allows to
+ *	read
  * @listeners: eventfds
  * @nb_listeners: length of @listeners
+ * @size_work: tells those who poll the size in sysfs
  * @size_changes: size changes since the last read(); no lock
  * @readers: who waits for @size_changes; its own lock
  * @counters: see enum kvm_vmem_counter
@@ -158,8 +177,10 @@ struct kvm_vmem {
 	u64 usable_region_size;
 	bool removal_pending;
 
+	struct kref ref;
 	struct file *backing;
 	u64 backing_offset;
+	struct file *mappable;
 
 	int id;
 	struct device *sysfs;
@@ -175,9 +196,21 @@ struct kvm_vmem {
 	struct xarray memslots;
 	unsigned int nb_active;
 	unsigned int nb_idle;
+	unsigned int retire_delay_ms;
+	struct delayed_work retire_work;
 
+	spinlock_t discard_lock;
+	struct list_head discards;
+	u64 discard_pending;
+
+	atomic64_t violations;
+	u64 last_violation;
+	struct ratelimit_state violation_ratelimit;
+
+	spinlock_t listeners_lock;
 	struct list_head listeners;
 	unsigned int nb_listeners;
+	struct delayed_work size_work;
 	atomic64_t size_changes;
 	wait_queue_head_t readers;
 
@@ -194,13 +227,21 @@ static inline bool kvm_vmem_is_dynamic(const struct kvm_vmem *dev)
 	return dev->setup_flags & KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS;
 }
 
+static inline bool kvm_vmem_is_protected(const struct kvm_vmem *dev)
+{
+	return !(dev->setup_flags & KVM_VMEM_SETUP_USER_BACKING);
+}
+
 /* main.c: module parameters and what is the module's as a whole */
 extern unsigned int kvm_vmem_memslot_limit;
+extern unsigned int kvm_vmem_retire_delay_ms;
 extern struct workqueue_struct *kvm_vmem_wq;
 
 /* device.c: life and configuration of a device */
 struct kvm_vmem *kvm_vmem_create(void);
-void kvm_vmem_destroy(struct kvm_vmem *dev);
+void kvm_vmem_get(struct kvm_vmem *dev);
+void kvm_vmem_put(struct kvm_vmem *dev);
+void kvm_vmem_close(struct kvm_vmem *dev);
 int kvm_vmem_setup(struct kvm_vmem *dev, struct kvm_vmem_setup *cmd);
 int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd);
 int kvm_vmem_get_config(struct kvm_vmem *dev, struct kvm_vmem_get_config *cmd);
@@ -219,6 +260,7 @@ int kvm_vmem_reset(struct kvm_vmem *dev);
 
 /* memslots.c: the memslot group */
 int kvm_vmem_memslots_probe(struct kvm_vmem *dev);
+bool kvm_vmem_memslots_plugged(struct kvm_vmem *dev, u64 offset);
 int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range);
 void kvm_vmem_memslots_retire(struct kvm_vmem *dev,
 			      struct kvm_vmem_range range);
@@ -226,11 +268,16 @@ bool kvm_vmem_memslots_all(struct kvm_vmem *dev, struct kvm_vmem_range range,
 			   bool plugged);
 void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
 			   bool plugged);
-void kvm_vmem_memslots_clear(struct kvm_vmem *dev);
+void kvm_vmem_memslots_clear(struct kvm_vmem *dev,
+			     struct kvm_vmem_memslot *memslot);
 unsigned int kvm_vmem_memslots_list(struct kvm_vmem *dev,
 				    struct kvm_vmem_memslot_info *infos,
 				    unsigned int nb_infos);
 void kvm_vmem_memslots_destroy(struct kvm_vmem *dev, bool unmap);
+
+int kvm_vmem_memslots_retire_now(struct kvm_vmem *dev);
+void kvm_vmem_memslots_retire_later(struct kvm_vmem *dev);
+void kvm_vmem_memslots_retire_work(struct work_struct *work);
 
 /* kvm.c: the only file that talks to KVM */
 struct file *kvm_vmem_kvm_get_vm(int fd);
@@ -248,18 +295,50 @@ int kvm_vmem_vm_claim(struct kvm_vmem_vm *vm, struct kvm_vmem *dev,
 		      unsigned int first_id);
 void kvm_vmem_vm_unclaim(struct kvm_vmem *dev);
 
-/* backing.c: where the memory comes from and goes back to */
+/* backing.c: user backing, and what both kinds have in common */
+u64 kvm_vmem_thp_size(void);
 struct file *kvm_vmem_backing_open(int fd, u64 offset, u64 *block_size);
 int kvm_vmem_backing_check_size(struct file *file, u64 offset, u64 region_size);
 int kvm_vmem_backing_check(struct kvm_vmem *dev, u64 userspace_addr);
 int kvm_vmem_backing_discard(struct kvm_vmem *dev, u64 offset, u64 size);
 
+/* protected.c: protected backing */
+int kvm_vmem_protected_init(void);
+void kvm_vmem_protected_exit(void);
+struct file *kvm_vmem_protected_create(u64 region_size, u64 block_size);
+void kvm_vmem_protected_lock(struct kvm_vmem *dev);
+void kvm_vmem_protected_unlock(struct kvm_vmem *dev);
+void kvm_vmem_protected_revoke(struct kvm_vmem *dev, u64 offset, u64 size);
+void kvm_vmem_protected_discard(struct kvm_vmem *dev, u64 offset, u64 size);
+int kvm_vmem_protected_populate(struct kvm_vmem *dev, u64 offset, u64 size,
+				int (*stop)(void *arg), void *arg);
+u64 kvm_vmem_protected_resident(struct kvm_vmem *dev);
+int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma);
+unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
+						   struct file *file,
+						   unsigned long addr,
+						   unsigned long len,
+						   unsigned long pgoff,
+						   unsigned long flags);
+
+/* discard.c: giving the memory back, in the background */
+int kvm_vmem_discard_init(void);
+void kvm_vmem_discard_exit(void);
+void kvm_vmem_discard(struct kvm_vmem *dev, u64 offset, u64 size, u64 plugged,
+		      bool sync);
+void kvm_vmem_discard_wait(struct kvm_vmem *dev, u64 offset, u64 size);
+
+/* prealloc.c: having the memory before it is plugged */
+int kvm_vmem_prealloc(struct kvm_vmem *dev, u64 offset, u64 size);
+
 /* notify.c: telling those who listen */
 int kvm_vmem_set_eventfd(struct kvm_vmem *dev,
 			 const struct kvm_vmem_set_eventfd *cmd);
 void kvm_vmem_notify_size(struct kvm_vmem *dev);
+void kvm_vmem_notify_size_work(struct work_struct *work);
 void kvm_vmem_notify_config(struct kvm_vmem *dev);
 void kvm_vmem_notify_memslots(struct kvm_vmem *dev);
+void kvm_vmem_notify_violation(struct kvm_vmem *dev);
 void kvm_vmem_notify_destroy(struct kvm_vmem *dev);
 
 /* sysfs.c and debugfs.c: telling the operator */

@@ -38,6 +38,11 @@ module_param_cb(memslot_limit, &kvm_vmem_memslot_limit_ops,
 MODULE_PARM_DESC(memslot_limit,
 		 "Soft limit to the number of memslots that all devices of a VM use together, 1 to 65535 (default 4096). Changes hold for devices set up and attached afterwards.");
 
+unsigned int kvm_vmem_retire_delay_ms = 1000;
+module_param_named(retire_delay_ms, kvm_vmem_retire_delay_ms, uint, 0644);
+MODULE_PARM_DESC(retire_delay_ms,
+		 "How long in milliseconds a device must be quiet before its idle memslots are taken from KVM (default 1000). New devices begin with it.");
+
 union kvm_vmem_cmd {
 	/* Where all begin. */
 	struct kvm_vmem_action action;
@@ -169,14 +174,15 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 	KVM_VMEM_OP(SETUP, setup, kvm_vmem_setup, out_id,
 		    KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |
 		    KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE |
+		    KVM_VMEM_SETUP_PREALLOC |
 		    KVM_VMEM_SETUP_USER_BACKING, OPEN, true),
 	KVM_VMEM_OP(ATTACH, attach, kvm_vmem_attach, out_first_memslot_id,
 		    0, SET_UP, true),
 	KVM_VMEM_OP(PLUG, plug, kvm_vmem_request, out_state, 0, IN_VM, true),
-	KVM_VMEM_OP(UNPLUG, unplug, kvm_vmem_request, out_state, 0, IN_VM,
-		    true),
+	KVM_VMEM_OP(UNPLUG, unplug, kvm_vmem_request, out_state,
+		    KVM_VMEM_UNPLUG_SYNC, IN_VM, true),
 	KVM_VMEM_OP(UNPLUG_ALL, unplug_all, kvm_vmem_request, out_state,
-		    0, IN_VM, true),
+		    KVM_VMEM_UNPLUG_SYNC, IN_VM, true),
 	KVM_VMEM_OP(STATE, state, kvm_vmem_request, out_state, 0, ATTACHED,
 		    true),
 	KVM_VMEM_OP(GET_CONFIG, get_config, kvm_vmem_get_config, __reserved1,
@@ -288,7 +294,7 @@ static int kvm_vmem_fops_open(struct inode *inode, struct file *file)
 
 static int kvm_vmem_fops_release(struct inode *inode, struct file *file)
 {
-	kvm_vmem_destroy(file->private_data);
+	kvm_vmem_close(file->private_data);
 	return 0;
 }
 
@@ -327,6 +333,20 @@ static __poll_t kvm_vmem_fops_poll(struct file *file, poll_table *wait)
 	return atomic64_read(&dev->size_changes) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+static int kvm_vmem_fops_mmap(struct file *file, struct vm_area_struct *vma)
+{
+	return kvm_vmem_protected_mmap(file->private_data, vma);
+}
+
+static unsigned long
+kvm_vmem_fops_get_unmapped_area(struct file *file, unsigned long addr,
+				unsigned long len, unsigned long pgoff,
+				unsigned long flags)
+{
+	return kvm_vmem_protected_get_unmapped_area(file->private_data, file,
+						    addr, len, pgoff, flags);
+}
+
 static const struct file_operations kvm_vmem_fops = {
 	.owner = THIS_MODULE,
 	.open = kvm_vmem_fops_open,
@@ -335,6 +355,8 @@ static const struct file_operations kvm_vmem_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.read = kvm_vmem_fops_read,
 	.poll = kvm_vmem_fops_poll,
+	.mmap = kvm_vmem_fops_mmap,
+	.get_unmapped_area = kvm_vmem_fops_get_unmapped_area,
 };
 
 static struct miscdevice kvm_vmem_miscdev = {
@@ -351,9 +373,15 @@ static int __init kvm_vmem_init(void)
 	kvm_vmem_wq = alloc_workqueue("kvm_vmem", WQ_UNBOUND, 0);
 	if (!kvm_vmem_wq)
 		return -ENOMEM;
-	ret = kvm_vmem_sysfs_init();
+	ret = kvm_vmem_discard_init();
 	if (ret)
 		goto err_wq;
+	ret = kvm_vmem_protected_init();
+	if (ret)
+		goto err_discard;
+	ret = kvm_vmem_sysfs_init();
+	if (ret)
+		goto err_protected;
 	kvm_vmem_debugfs_init();
 
 	ret = misc_register(&kvm_vmem_miscdev);
@@ -364,6 +392,10 @@ static int __init kvm_vmem_init(void)
 err_sysfs:
 	kvm_vmem_debugfs_exit();
 	kvm_vmem_sysfs_exit();
+err_protected:
+	kvm_vmem_protected_exit();
+err_discard:
+	kvm_vmem_discard_exit();
 err_wq:
 	destroy_workqueue(kvm_vmem_wq);
 	return ret;
@@ -374,6 +406,8 @@ static void __exit kvm_vmem_exit(void)
 	misc_deregister(&kvm_vmem_miscdev);
 	kvm_vmem_debugfs_exit();
 	kvm_vmem_sysfs_exit();
+	kvm_vmem_protected_exit();
+	kvm_vmem_discard_exit();
 	destroy_workqueue(kvm_vmem_wq);
 }
 

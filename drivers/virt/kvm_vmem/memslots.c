@@ -97,7 +97,10 @@ kvm_vmem_memslot_create(struct kvm_vmem *dev, unsigned int index)
 static void kvm_vmem_memslot_free(struct kvm_vmem *dev,
 				  struct kvm_vmem_memslot *memslot)
 {
+	/* Page faults look at it. */
+	kvm_vmem_protected_lock(dev);
 	xa_erase(&dev->memslots, memslot->index);
+	kvm_vmem_protected_unlock(dev);
 	dev->nb_idle--;
 	kvfree(memslot);
 }
@@ -184,6 +187,59 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
 }
 
 /**
+ * kvm_vmem_memslots_retire_now - take all idle memslots from KVM
+ * @dev: the device
+ *
+ * Return: 0, for kvm_vmem_vm_run()'s sake.
+ */
+int kvm_vmem_memslots_retire_now(struct kvm_vmem *dev)
+{
+	const struct kvm_vmem_range all = {
+		.nb = dev->grid.region_size >> dev->grid.block_shift,
+	};
+
+	kvm_vmem_memslots_retire(dev, all);
+	return 0;
+}
+
+/**
+ * kvm_vmem_memslots_retire_later - take idle memslots from KVM when it is quiet
+ * @dev: a device with protected backing: the memory behind an idle memslot
+ *	cannot be touched
+ *
+ * KVM zaps all mappings of the VM with every memslot that goes. Together they
+ * cost the guest its working set once, not once each; and a plug in between
+ * finds its memslot in place.
+ */
+void kvm_vmem_memslots_retire_later(struct kvm_vmem *dev)
+{
+	lockdep_assert_held(&dev->lock);
+	if (kvm_vmem_is_dynamic(dev) && dev->nb_idle)
+		mod_delayed_work(kvm_vmem_wq, &dev->retire_work,
+				 msecs_to_jiffies(dev->retire_delay_ms));
+}
+
+static int kvm_vmem_retire_idle(void *arg)
+{
+	struct kvm_vmem *dev = arg;
+
+	guard(mutex)(&dev->lock);
+	return kvm_vmem_memslots_retire_now(dev);
+}
+
+/**
+ * kvm_vmem_memslots_retire_work - the work of kvm_vmem.retire_work
+ * @work: the work
+ */
+void kvm_vmem_memslots_retire_work(struct work_struct *work)
+{
+	struct kvm_vmem *dev = container_of(to_delayed_work(work),
+					    struct kvm_vmem, retire_work);
+
+	kvm_vmem_vm_run(dev->vm, kvm_vmem_retire_idle, dev);
+}
+
+/**
  * kvm_vmem_memslots_map - have KVM know the memslots of a range
  * @dev: the device
  * @range: the blocks
@@ -223,6 +279,29 @@ int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
 	else if (changed)
 		kvm_vmem_notify_memslots(dev);
 	return ret;
+}
+
+/**
+ * kvm_vmem_memslots_plugged - is the block at an offset plugged?
+ * @dev: a device with protected backing
+ * @offset: offset in the region
+ *
+ * Context: in a page fault, the file's invalidate lock held for reading: the
+ * one function here that does without the device's lock.
+ * Return: whether it is.
+ */
+bool kvm_vmem_memslots_plugged(struct kvm_vmem *dev, u64 offset)
+{
+	struct kvm_vmem_range block = {
+		.first = offset >> dev->grid.block_shift,
+		.nb = 1,
+	};
+	struct kvm_vmem_memslot *memslot;
+	struct kvm_vmem_span span;
+
+	kvm_vmem_grid_next_span(&dev->grid, &block, &span);
+	memslot = xa_load(&dev->memslots, span.memslot);
+	return memslot && test_bit(span.first, memslot->bitmap);
 }
 
 /**
@@ -287,6 +366,7 @@ void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
 
 	lockdep_assert_held(&dev->lock);
 
+	kvm_vmem_protected_lock(dev);
 	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
 		memslot = xa_load(&dev->memslots, span.memslot);
 		if (plugged) {
@@ -299,24 +379,24 @@ void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
 					       memslot->nb_plugged - span.nb);
 		}
 	}
+	kvm_vmem_protected_unlock(dev);
 }
 
 /**
- * kvm_vmem_memslots_clear - set all blocks unplugged
+ * kvm_vmem_memslots_clear - set all blocks of a memslot unplugged
  * @dev: the device
+ * @memslot: the memslot
  */
-void kvm_vmem_memslots_clear(struct kvm_vmem *dev)
+void kvm_vmem_memslots_clear(struct kvm_vmem *dev,
+			     struct kvm_vmem_memslot *memslot)
 {
-	struct kvm_vmem_memslot *memslot;
-	unsigned long index;
-
 	lockdep_assert_held(&dev->lock);
 
-	xa_for_each(&dev->memslots, index, memslot) {
-		bitmap_zero(memslot->bitmap,
-			    kvm_vmem_grid_blocks_of(&dev->grid, index));
-		kvm_vmem_memslot_count(dev, memslot, 0);
-	}
+	kvm_vmem_protected_lock(dev);
+	bitmap_zero(memslot->bitmap,
+		    kvm_vmem_grid_blocks_of(&dev->grid, memslot->index));
+	kvm_vmem_memslot_count(dev, memslot, 0);
+	kvm_vmem_protected_unlock(dev);
 }
 
 static void kvm_vmem_memslot_fill_info(struct kvm_vmem *dev,

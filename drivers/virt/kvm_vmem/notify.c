@@ -12,7 +12,7 @@
 
 #include "kvm_vmem.h"
 
-/* Enough for every component of a VMM, and little to do under the lock. */
+/* Enough for every component of a VMM, and little to do under a spinlock. */
 #define KVM_VMEM_MAX_LISTENERS 64
 
 struct kvm_vmem_listener {
@@ -36,7 +36,9 @@ kvm_vmem_find_listener(struct kvm_vmem *dev, enum kvm_vmem_event event,
 static void kvm_vmem_remove_listener(struct kvm_vmem *dev,
 				     struct kvm_vmem_listener *listener)
 {
+	spin_lock(&dev->listeners_lock);
 	list_del(&listener->node);
+	spin_unlock(&dev->listeners_lock);
 	dev->nb_listeners--;
 	eventfd_ctx_put(listener->ctx);
 	kfree(listener);
@@ -57,7 +59,9 @@ static int kvm_vmem_add_listener(struct kvm_vmem *dev,
 
 	listener->ctx = ctx;
 	listener->event = event;
+	spin_lock(&dev->listeners_lock);
 	list_add_tail(&listener->node, &dev->listeners);
+	spin_unlock(&dev->listeners_lock);
 	dev->nb_listeners++;
 	return 0;
 }
@@ -79,8 +83,6 @@ int kvm_vmem_set_eventfd(struct kvm_vmem *dev,
 	lockdep_assert_held(&dev->lock);
 	if (cmd->event > KVM_VMEM_EVENT_VIOLATION)
 		return -EINVAL;
-	if (cmd->event == KVM_VMEM_EVENT_VIOLATION)
-		return -EOPNOTSUPP;
 
 	ctx = eventfd_ctx_fdget(cmd->fd);
 	if (IS_ERR(ctx))
@@ -105,10 +107,11 @@ static void kvm_vmem_signal(struct kvm_vmem *dev, enum kvm_vmem_event event)
 {
 	struct kvm_vmem_listener *listener;
 
-	lockdep_assert_held(&dev->lock);
+	spin_lock(&dev->listeners_lock);
 	list_for_each_entry(listener, &dev->listeners, node)
 		if (listener->event == event)
 			eventfd_signal(listener->ctx);
+	spin_unlock(&dev->listeners_lock);
 }
 
 /**
@@ -120,6 +123,19 @@ void kvm_vmem_notify_size(struct kvm_vmem *dev)
 	atomic64_inc(&dev->size_changes);
 	wake_up_interruptible_poll(&dev->readers, EPOLLIN | EPOLLRDNORM);
 	kvm_vmem_signal(dev, KVM_VMEM_EVENT_SIZE);
+	/* Wakes a worker: not for every request of a guest that plugs a lot. */
+	queue_delayed_work(kvm_vmem_wq, &dev->size_work, 1);
+}
+
+/**
+ * kvm_vmem_notify_size_work - the work of kvm_vmem.size_work
+ * @work: the work
+ */
+void kvm_vmem_notify_size_work(struct work_struct *work)
+{
+	struct kvm_vmem *dev = container_of(to_delayed_work(work),
+					    struct kvm_vmem, size_work);
+
 	sysfs_notify(&dev->sysfs->kobj, NULL, "size");
 }
 
@@ -140,6 +156,17 @@ void kvm_vmem_notify_config(struct kvm_vmem *dev)
 void kvm_vmem_notify_memslots(struct kvm_vmem *dev)
 {
 	kvm_vmem_signal(dev, KVM_VMEM_EVENT_MEMSLOTS);
+}
+
+/**
+ * kvm_vmem_notify_violation - an unplugged block was accessed
+ * @dev: the device
+ *
+ * Context: of a page fault.
+ */
+void kvm_vmem_notify_violation(struct kvm_vmem *dev)
+{
+	kvm_vmem_signal(dev, KVM_VMEM_EVENT_VIOLATION);
 }
 
 /**

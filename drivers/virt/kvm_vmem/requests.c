@@ -44,12 +44,35 @@ static void kvm_vmem_change_size(struct kvm_vmem *dev, u64 size)
 	kvm_vmem_notify_size(dev);
 }
 
+/* No guest sees old contents: what is being freed is waited for. */
+static int kvm_vmem_prepare_blocks(struct kvm_vmem *dev,
+				   struct kvm_vmem_range range)
+{
+	u64 offset = range.first << dev->grid.block_shift;
+	u64 size = range.nb << dev->grid.block_shift;
+
+	kvm_vmem_discard_wait(dev, offset, size);
+	if (dev->setup_flags & KVM_VMEM_SETUP_PREALLOC)
+		return kvm_vmem_prealloc(dev, offset, size);
+	return 0;
+}
+
+/* They stay unplugged: take back what PREALLOC gave them. */
+static void kvm_vmem_abandon_blocks(struct kvm_vmem *dev,
+				    struct kvm_vmem_range range)
+{
+	if (dev->setup_flags & KVM_VMEM_SETUP_PREALLOC)
+		kvm_vmem_protected_discard(dev,
+					   range.first << dev->grid.block_shift,
+					   range.nb << dev->grid.block_shift);
+}
+
 static int kvm_vmem_do_plug(struct kvm_vmem *dev,
 			    const struct kvm_vmem_request *req)
 {
 	struct kvm_vmem_range range;
+	int ret = 0;
 	u64 size;
-	int ret;
 
 	if (!kvm_vmem_grid_range(&dev->grid, dev->usable_region_size, req->addr,
 				 req->nb_blocks, &range))
@@ -61,53 +84,111 @@ static int kvm_vmem_do_plug(struct kvm_vmem *dev,
 	if (!kvm_vmem_memslots_all(dev, range, false))
 		return VIRTIO_MEM_RESP_ERROR;
 
-	ret = kvm_vmem_memslots_map(dev, range);
+	if (kvm_vmem_is_protected(dev))
+		ret = kvm_vmem_prepare_blocks(dev, range);
 	if (ret)
 		return kvm_vmem_host_response(ret);
+	ret = kvm_vmem_memslots_map(dev, range);
+	if (ret) {
+		kvm_vmem_abandon_blocks(dev, range);
+		return kvm_vmem_host_response(ret);
+	}
 	kvm_vmem_memslots_set(dev, range, true);
+	kvm_vmem_memslots_retire_later(dev);
 	kvm_vmem_change_size(dev, size);
 	return VIRTIO_MEM_RESP_ACK;
+}
+
+/*
+ * With user backing, the missing memslot is the protection: it goes at once. The
+ * memory goes first, as that may fail.
+ */
+static int kvm_vmem_unplug_user(struct kvm_vmem *dev,
+				struct kvm_vmem_range range)
+{
+	int ret = kvm_vmem_backing_discard(dev,
+					   range.first << dev->grid.block_shift,
+					   range.nb << dev->grid.block_shift);
+
+	if (ret)
+		return ret;
+	kvm_vmem_memslots_set(dev, range, false);
+	kvm_vmem_memslots_retire(dev, range);
+	return 0;
+}
+
+/* With protected backing, the memory is out of reach before it is free. */
+static void kvm_vmem_unplug_protected(struct kvm_vmem *dev,
+				      struct kvm_vmem_range range, bool sync)
+{
+	u64 offset = range.first << dev->grid.block_shift;
+	u64 size = range.nb << dev->grid.block_shift;
+
+	kvm_vmem_memslots_set(dev, range, false);
+	kvm_vmem_protected_revoke(dev, offset, size);
+	kvm_vmem_discard(dev, offset, size, size, sync);
+	kvm_vmem_memslots_retire_later(dev);
 }
 
 static int kvm_vmem_do_unplug(struct kvm_vmem *dev,
 			      const struct kvm_vmem_request *req)
 {
 	struct kvm_vmem_range range;
-	u64 size;
-	int ret;
+	int ret = 0;
 
 	if (!kvm_vmem_grid_range(&dev->grid, dev->usable_region_size, req->addr,
 				 req->nb_blocks, &range) ||
 	    !kvm_vmem_memslots_all(dev, range, true))
 		return VIRTIO_MEM_RESP_ERROR;
 
-	size = range.nb << dev->grid.block_shift;
-	ret = kvm_vmem_backing_discard(dev, range.first << dev->grid.block_shift,
-				       size);
+	if (kvm_vmem_is_protected(dev))
+		kvm_vmem_unplug_protected(dev, range,
+					  req->flags & KVM_VMEM_UNPLUG_SYNC);
+	else
+		ret = kvm_vmem_unplug_user(dev, range);
 	if (ret)
 		return kvm_vmem_host_response(ret);
-	kvm_vmem_memslots_set(dev, range, false);
-	/* With user backing, the missing memslot is the protection. */
-	kvm_vmem_memslots_retire(dev, range);
-	kvm_vmem_change_size(dev, dev->size - size);
+
+	kvm_vmem_change_size(dev,
+			     dev->size - (range.nb << dev->grid.block_shift));
 	return VIRTIO_MEM_RESP_ACK;
 }
 
-static int kvm_vmem_do_unplug_all(struct kvm_vmem *dev)
+static void kvm_vmem_unplug_memslot(struct kvm_vmem *dev,
+				    struct kvm_vmem_memslot *memslot, bool sync)
 {
-	const struct kvm_vmem_range all = {
-		.nb = dev->grid.region_size >> dev->grid.block_shift,
-	};
+	u64 offset = kvm_vmem_grid_offset(&dev->grid, memslot->index);
+	u64 size = kvm_vmem_grid_size_of(&dev->grid, memslot->index);
+	u64 plugged = (u64)memslot->nb_plugged << dev->grid.block_shift;
+
+	if (!plugged)
+		return;
+	kvm_vmem_memslots_clear(dev, memslot);
+	if (kvm_vmem_is_protected(dev)) {
+		kvm_vmem_protected_revoke(dev, offset, size);
+		kvm_vmem_discard(dev, offset, size, plugged, sync);
+	}
+}
+
+static int kvm_vmem_do_unplug_all(struct kvm_vmem *dev, bool sync)
+{
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index;
 	int ret;
 
 	if (dev->size) {
 		ret = kvm_vmem_backing_discard(dev, 0, dev->grid.region_size);
 		if (ret)
 			return kvm_vmem_host_response(ret);
-		kvm_vmem_memslots_clear(dev);
-		kvm_vmem_memslots_retire(dev, all);
+		xa_for_each(&dev->memslots, index, memslot) {
+			kvm_vmem_unplug_memslot(dev, memslot, sync);
+			cond_resched();
+		}
 		kvm_vmem_change_size(dev, 0);
 	}
+	if (sync)
+		kvm_vmem_discard_wait(dev, 0, dev->grid.region_size);
+	kvm_vmem_memslots_retire_now(dev);
 
 	WRITE_ONCE(dev->usable_region_size,
 		   kvm_vmem_grid_usable_size(&dev->grid, dev->requested_size));
@@ -155,7 +236,8 @@ int kvm_vmem_unplug_all(struct kvm_vmem *dev, struct kvm_vmem_request *req)
 	if (req->addr || req->nb_blocks)
 		return -EINVAL;
 	return kvm_vmem_respond(dev, VIRTIO_MEM_REQ_UNPLUG_ALL, req,
-				kvm_vmem_do_unplug_all(dev));
+				kvm_vmem_do_unplug_all(dev, req->flags &
+						       KVM_VMEM_UNPLUG_SYNC));
 }
 
 /**
@@ -195,6 +277,6 @@ int kvm_vmem_reset(struct kvm_vmem *dev)
 	int response;
 
 	lockdep_assert_held(&dev->lock);
-	response = kvm_vmem_do_unplug_all(dev);
+	response = kvm_vmem_do_unplug_all(dev, false);
 	return response == VIRTIO_MEM_RESP_BUSY ? -EBUSY : response;
 }

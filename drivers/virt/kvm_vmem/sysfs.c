@@ -133,6 +133,70 @@ static ssize_t requested_size_store(struct device *sysfs,
 }
 static DEVICE_ATTR_RW(requested_size);
 
+static ssize_t retire_delay_ms_show(struct device *sysfs,
+				    struct device_attribute *attr, char *buf)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+
+	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->retire_delay_ms));
+}
+
+static ssize_t retire_delay_ms_store(struct device *sysfs,
+				     struct device_attribute *attr,
+				     const char *buf, size_t count)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+	int ret;
+
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	ret = kstrtouint(buf, 0, &dev->retire_delay_ms);
+	/* Those that are idle already wait for the new time. */
+	if (!ret)
+		kvm_vmem_memslots_retire_later(dev);
+	mutex_unlock(&dev->lock);
+	return ret ?: count;
+}
+static DEVICE_ATTR_RW(retire_delay_ms);
+
+/* Writing 1 takes idle memslots from KVM now. */
+static ssize_t retire_store(struct device *sysfs,
+			    struct device_attribute *attr, const char *buf,
+			    size_t count)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+	bool retire;
+	int ret;
+
+	ret = kstrtobool(buf, &retire);
+	if (ret)
+		return ret;
+	/* Pairs with the smp_store_release() of ATTACH. */
+	if (!retire || !smp_load_acquire(&dev->attached))
+		return count;
+	mod_delayed_work(kvm_vmem_wq, &dev->retire_work, 0);
+	flush_delayed_work(&dev->retire_work);
+	return count;
+}
+static DEVICE_ATTR_WO(retire);
+
+/* Bytes of host memory in protected backing; 0 with user backing. */
+static ssize_t resident_show(struct device *sysfs,
+			     struct device_attribute *attr, char *buf)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
+	u64 resident = 0;
+
+	if (kvm_vmem_is_protected(dev))
+		resident = kvm_vmem_protected_resident(dev);
+	return sysfs_emit(buf, "%llu\n", resident);
+}
+static DEVICE_ATTR_RO(resident);
+
+KVM_VMEM_ATTR_RO(violations, "%llu", (u64)atomic64_read(&dev->violations));
+KVM_VMEM_ATTR_RO(last_violation, "0x%llx", READ_ONCE(dev->last_violation));
+KVM_VMEM_ATTR_RO(discard_pending, "%llu", READ_ONCE(dev->discard_pending));
+
 static struct attribute *kvm_vmem_attrs[] = {
 	&dev_attr_label.attr,
 	&dev_attr_pid.attr,
@@ -147,6 +211,12 @@ static struct attribute *kvm_vmem_attrs[] = {
 	&dev_attr_memslots_total.attr,
 	&dev_attr_memslots_active.attr,
 	&dev_attr_memslots_idle.attr,
+	&dev_attr_retire_delay_ms.attr,
+	&dev_attr_retire.attr,
+	&dev_attr_resident.attr,
+	&dev_attr_discard_pending.attr,
+	&dev_attr_violations.attr,
+	&dev_attr_last_violation.attr,
 	NULL
 };
 

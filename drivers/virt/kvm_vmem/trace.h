@@ -159,6 +159,20 @@ TRACE_EVENT(kvm_vmem_discard,
 		  __entry->offset, __entry->size, __entry->ret)
 );
 
+TRACE_EVENT(kvm_vmem_violation,
+	TP_PROTO(const struct kvm_vmem *dev, u64 offset),
+	TP_ARGS(dev, offset),
+	TP_STRUCT__entry(
+		__field(int, id)
+		__field(u64, addr)
+	),
+	TP_fast_assign(
+		__entry->id = dev->id;
+		__entry->addr = dev->grid.addr + offset;
+	),
+	TP_printk("vmem%d addr=0x%llx", __entry->id, __entry->addr)
+);
+
 #endif /* _KVM_VMEM_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

@@ -33,40 +33,47 @@ struct kvm_vmem_vm_call {
 };
 
 /*
- * Do as if the process had called: its address space, its memory cgroup, and
- * the credentials of who opened the VM.
+ * In a kernel thread, do as if the process had called: its address space, its
+ * memory cgroup, and the credentials of who opened the VM.
  */
-static void kvm_vmem_vm_call_work(struct work_struct *work)
+static int kvm_vmem_vm_run_here(struct kvm_vmem_vm *vm, int (*fn)(void *arg),
+				void *arg)
 {
-	struct kvm_vmem_vm_call *call =
-		container_of(work, struct kvm_vmem_vm_call, work);
-	struct mm_struct *mm = call->vm->mm;
 	struct mem_cgroup *memcg, *old_memcg;
 	const struct cred *old_cred;
+	int ret;
 
-	if (!mmget_not_zero(mm)) {
-		call->ret = -EIO;
-		return;
-	}
-	kthread_use_mm(mm);
-	memcg = get_mem_cgroup_from_mm(mm);
+	if (!mmget_not_zero(vm->mm))
+		return -EIO;
+	kthread_use_mm(vm->mm);
+	memcg = get_mem_cgroup_from_mm(vm->mm);
 	old_memcg = set_active_memcg(memcg);
-	old_cred = override_creds(call->vm->file->f_cred);
+	old_cred = override_creds(vm->file->f_cred);
 
-	call->ret = call->fn(call->arg);
+	ret = fn(arg);
 
 	revert_creds(old_cred);
 	set_active_memcg(old_memcg);
 	mem_cgroup_put(memcg);
-	kthread_unuse_mm(mm);
-	mmput(mm);
+	kthread_unuse_mm(vm->mm);
+	/* If it was the last, its mappings close devices: not from in here. */
+	mmput_async(vm->mm);
+	return ret;
+}
+
+static void kvm_vmem_vm_call_work(struct work_struct *work)
+{
+	struct kvm_vmem_vm_call *call =
+		container_of(work, struct kvm_vmem_vm_call, work);
+
+	call->ret = kvm_vmem_vm_run_here(call->vm, call->fn, call->arg);
 }
 
 /**
  * kvm_vmem_vm_run - run a function in the address space of the VM's process
  * @vm: the VM
  * @fn: the function; may sleep. It runs in the calling task if that belongs to
- *	the process, else in a worker
+ *	the process or can join it, else in a worker
  * @arg: its argument
  *
  * Context: process context, with no lock that @fn takes. Not under any lock that
@@ -79,6 +86,8 @@ int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, int (*fn)(void *arg), void *arg)
 
 	if (current->mm == vm->mm)
 		return fn(arg);
+	if (current->flags & PF_KTHREAD && !current->mm)
+		return kvm_vmem_vm_run_here(vm, fn, arg);
 
 	INIT_WORK_ONSTACK(&call.work, kvm_vmem_vm_call_work);
 	queue_work(kvm_vmem_wq, &call.work);

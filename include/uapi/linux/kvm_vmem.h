@@ -16,8 +16,24 @@
  * DOC: General ioctl format
  *
  * One open file of /dev/kvm-vmem is one memory device of one VM. The order of
- * use is SETUP, then ATTACH, then requests; each of the two steps is done once.
- * The file may be opened by one process and used by another.
+ * use is SETUP, then with protected backing mmap() of the file, then ATTACH, then
+ * requests; SETUP and ATTACH are done once each. The file may be opened by one
+ * process and used by another.
+ *
+ * Protected backing is memory of the device's own. Any process that has the file
+ * may map it, or a part of it, after SETUP: shared, not executable, at an offset
+ * that is the offset in the region. mmap() fails with ENODEV (no SETUP, or user
+ * backing), EINVAL (a private mapping, or not within the region) and EACCES
+ * (executable).
+ *
+ * Whoever touches an unplugged block by such a mapping gets no memory: a process
+ * SIGBUS, a system call that was given the address EFAULT, and KVM_RUN of a VM
+ * EFAULT. A vCPU that can take interrupts of an in-kernel irqchip is made to wait
+ * and retry by KVM instead, as it takes the page for one that is being swapped
+ * in; KVM_RUN then returns at a signal. Each is a violation, which is counted and
+ * reported: a VMM learns of it by KVM_VMEM_EVENT_VIOLATION, and does with its VM
+ * what it sees fit. Unplugging takes the memory out of all mappings at once; it
+ * is zero when it is plugged again.
  *
  * Every ioctl takes a pointer to a structure whose first member is its size in
  * bytes, as the caller knows it. A shorter structure than the kernel's is
@@ -87,10 +103,12 @@ enum {
  *	migration may differ.
  * @KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE: The guest negotiated
  *	VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE and never touches unplugged blocks.
- * @KVM_VMEM_SETUP_PREALLOC: Allocate the memory of blocks when they are
- *	plugged. Not supported yet.
+ *	Protected backing needs it.
+ * @KVM_VMEM_SETUP_PREALLOC: Allocate the memory of blocks when they are plugged,
+ *	on several CPUs, charged to the VM's process; BUSY if memory is short.
+ *	Not supported with user backing, whose owner can populate it.
  * @KVM_VMEM_SETUP_USER_BACKING: The memory is a mapping of the caller's. Without
- *	it, it is the device's own (protected backing). Needed for now.
+ *	it, it is the device's own (protected backing).
  */
 enum kvm_vmem_setup_flags {
 	KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS = 1 << 0,
@@ -128,7 +146,7 @@ enum kvm_vmem_setup_flags {
  *	holes), open for writing; the module discards unplugged blocks from it,
  *	and the whole region at ATTACH. -1: none; the caller discards blocks
  *	before it asks to unplug them, and starts with an empty region. Must be
- *	-1 without the flag
+ *	-1 with protected backing
  * @node_id: NUMA node that the guest sees the memory in
  * @__reserved0: Must be 0
  * @__reserved1: Must be 0
@@ -147,8 +165,9 @@ enum kvm_vmem_setup_flags {
  * 1 GiB and the block size, and the smallest for which the region needs no more
  * memslots than the limit ("at most one memslot per GiB").
  *
- * Errors: EINVAL as above, EBUSY (done already), EOPNOTSUPP (no USER_BACKING,
- * PREALLOC, a file that cannot punch holes), ENOSPC (@memslot_size needs more
+ * Errors: EINVAL as above, EBUSY (done already), EOPNOTSUPP (PREALLOC with
+ * USER_BACKING, a file that cannot punch holes, protected backing with blocks
+ * smaller than the pages that the host forces on all of shmem), ENOSPC (@memslot_size needs more
  * memslots than the limit), EOVERFLOW (the region ends above 2^62, or beyond the
  * largest size of the backing file), EBADF (@backing_fd is not open for
  * writing).
@@ -194,8 +213,9 @@ struct kvm_vmem_setup {
  *	Equal to the region's addr modulo the block size; KVM uses huge pages
  *	only as far as the two are congruent (see out_alignment of
  *	KVM_VMEM_GET_INFO). All of the region must be mapped, writable, with
- *	pages no larger than a block, and with a backing fd be the shared
- *	mapping of that file at that offset
+ *	pages no larger than a block, and be the shared mapping of the device,
+ *	or with a backing fd of that file at that offset. mmap() of a device
+ *	chooses an address that suits
  * @out_memslot_size: As in SETUP; it is larger if the other devices of the VM
  *	left too little of the host's limit. The limit is soft, as in QEMU: a
  *	device whose memslot size is left to the module always gets at least
@@ -235,8 +255,9 @@ struct kvm_vmem_attach {
 
 /**
  * enum kvm_vmem_unplug_flags - flags of KVM_VMEM_UNPLUG and KVM_VMEM_UNPLUG_ALL
- * @KVM_VMEM_UNPLUG_SYNC: Return after the memory went back to the host. Not
- *	supported yet; user backing with a backing fd always does.
+ * @KVM_VMEM_UNPLUG_SYNC: Return after the memory went back to the host. Without
+ *	it, protected backing leaves that to the background. User backing
+ *	with a backing fd always does
  */
 enum kvm_vmem_unplug_flags {
 	KVM_VMEM_UNPLUG_SYNC = 1 << 0,
@@ -261,12 +282,18 @@ enum kvm_vmem_unplug_flags {
  *  2. NACK: PLUG, and more than the requested size would be plugged.
  *  3. ERROR: PLUG, and a block of the range is plugged; UNPLUG, and one is not.
  *  4. BUSY: the device is frozen, or the host failed and may succeed later: no
- *     memory, a memslot that KVM refuses, a discard that failed.
+ *     memory (also for PREALLOC), a memslot that KVM refuses, a discard that
+ *     failed.
  *  5. ACK: done, as a whole. The other responses leave everything as it was.
  *
  * Every ACK of PLUG and UNPLUG, and of UNPLUG_ALL if anything was plugged,
  * signals KVM_VMEM_EVENT_SIZE. UNPLUG_ALL also shrinks the usable region to what
  * the requested size needs.
+ *
+ * A memslot without plugged blocks leaves KVM at once with user backing, whose
+ * only protection that is, and with UNPLUG_ALL and RESET. With protected backing
+ * it is idle until the device was quiet for a while (``retire_delay_ms`` in
+ * sysfs), and all such memslots go together.
  *
  * A caller that is not the VM's process may make requests too.
  *
@@ -349,7 +376,7 @@ struct kvm_vmem_set_requested_size {
  * @KVM_VMEM_EVENT_MEMSLOTS: A memslot was mapped into or taken from KVM; see
  *	KVM_VMEM_GET_MEMSLOTS
  * @KVM_VMEM_EVENT_VIOLATION: An unplugged block of protected backing was
- *	accessed. Not supported yet
+ *	accessed
  */
 enum kvm_vmem_event {
 	KVM_VMEM_EVENT_SIZE = 0,
@@ -381,7 +408,7 @@ enum kvm_vmem_eventfd_flags {
  * anew from 0, as with an eventfd.
  *
  * Errors: EBADF (@fd is not open), EINVAL (it is no eventfd, or @event is not
- * known), EOPNOTSUPP (KVM_VMEM_EVENT_VIOLATION), EEXIST (added already), ENOENT
+ * known), EEXIST (added already), ENOENT
  * (to be removed, but not there), ENOSPC (64 listeners are there), ENODEV (no
  * SETUP).
  */
@@ -436,8 +463,10 @@ enum kvm_vmem_info_state {
  * @out_nb_errors: Likewise ERROR
  * @out_nb_kvm_calls: How often KVM was asked to change a memslot, in any address
  *	space
- * @out_nb_violations: Accesses to unplugged blocks of protected backing
- * @out_last_violation: Offset in the region of the last of them
+ * @out_nb_violations: Accesses to unplugged blocks of protected backing, as page
+ *	faults: KVM may take more than one for an access of a guest's
+ * @out_last_violation: Offset in the region of the last of them, rounded down
+ *	to a page
  * @out_label: The label
  *
  * The facts of QEMU's VirtioMEMDeviceInfo and more, taken at one moment; those
