@@ -204,13 +204,6 @@ TEST_F(notify, an_unknown_event_is_EINVAL)
 	test_err(EINVAL, vmem_remove_eventfd(self->dev, 4, self->size));
 }
 
-TEST_F(notify, violations_are_EOPNOTSUPP_for_now)
-{
-	test_err(EOPNOTSUPP,
-		 vmem_add_eventfd(self->dev, KVM_VMEM_EVENT_VIOLATION,
-				  self->size));
-}
-
 TEST_F(notify, more_than_64_listeners_are_ENOSPC)
 {
 	int fds[MAX_LISTENERS];

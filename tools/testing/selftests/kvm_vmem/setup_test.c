@@ -102,8 +102,8 @@ REFUSED(memslot_size_that_needs_more_than_the_host_has, ENOSPC,
 REFUSED(dynamic_without_unplugged_inaccessible, EINVAL,
 	.flags = KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |
 		 KVM_VMEM_SETUP_USER_BACKING);
-REFUSED(protected_backing, EOPNOTSUPP,
-	.flags = DYNAMIC & ~KVM_VMEM_SETUP_USER_BACKING);
+REFUSED(protected_backing_of_accessible_blocks, EINVAL,
+	.flags = KVM_VMEM_SETUP_PREALLOC);
 REFUSED(prealloc, EOPNOTSUPP, .flags = DYNAMIC | KVM_VMEM_SETUP_PREALLOC);
 REFUSED(requested_size_misaligned, EINVAL, .requested_size = MiB);
 REFUSED(requested_size_beyond_the_region, EINVAL,

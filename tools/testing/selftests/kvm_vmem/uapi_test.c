@@ -16,8 +16,8 @@ static const struct call {
 	STRUCT(KVM_VMEM_SETUP, kvm_vmem_setup, 0xf),
 	STRUCT(KVM_VMEM_ATTACH, kvm_vmem_attach, 0),
 	STRUCT(KVM_VMEM_PLUG, kvm_vmem_request, 0),
-	STRUCT(KVM_VMEM_UNPLUG, kvm_vmem_request, 0),
-	STRUCT(KVM_VMEM_UNPLUG_ALL, kvm_vmem_request, 0),
+	STRUCT(KVM_VMEM_UNPLUG, kvm_vmem_request, KVM_VMEM_UNPLUG_SYNC),
+	STRUCT(KVM_VMEM_UNPLUG_ALL, kvm_vmem_request, KVM_VMEM_UNPLUG_SYNC),
 	STRUCT(KVM_VMEM_STATE, kvm_vmem_request, 0),
 	STRUCT(KVM_VMEM_GET_CONFIG, kvm_vmem_get_config, 0),
 	STRUCT(KVM_VMEM_SET_REQUESTED_SIZE, kvm_vmem_set_requested_size, 0),
@@ -50,7 +50,7 @@ static int first_refusal(const struct call *call)
 {
 	switch (call->cmd) {
 	case KVM_VMEM_SETUP:
-		return -EOPNOTSUPP;	/* no USER_BACKING */
+		return -EINVAL;		/* a backing fd of 0 */
 	default:
 		return -ENODEV;
 	}
@@ -225,26 +225,6 @@ TEST_F(uapi, an_unknown_flag_is_EOPNOTSUPP)
 		((uint32_t *)self->buf)[1] = 0;
 		rig_destroy(&rig);
 	}
-}
-
-TEST_F(uapi, a_synchronous_unplug_is_EOPNOTSUPP_for_now)
-{
-	const struct rig_options options = {};
-	struct kvm_vmem_request request = {
-		.size = sizeof(request),
-		.flags = KVM_VMEM_UNPLUG_SYNC,
-	};
-	struct rig rig;
-
-	test_ok(rig_create(&rig, &options));
-	test_ack(vmem_plug(rig.dev, rig.addr, 1));
-	test_err_unchanged(EOPNOTSUPP, rig.dev,
-			   vmem_ioctl(rig.dev, KVM_VMEM_UNPLUG_ALL, &request));
-	request.addr = rig.addr;
-	request.nb_blocks = 1;
-	test_err_unchanged(EOPNOTSUPP, rig.dev,
-			   vmem_ioctl(rig.dev, KVM_VMEM_UNPLUG, &request));
-	rig_destroy(&rig);
 }
 
 TEST_F(uapi, a_range_for_unplug_all_is_EINVAL)

@@ -195,7 +195,7 @@ static int vm_open(struct vm *vm)
 	return vm_create_ram(vm);
 }
 
-int vm_create(struct vm *vm, unsigned int nr_vcpus)
+static int vm_create_any(struct vm *vm, unsigned int nr_vcpus, bool irqchip)
 {
 	unsigned int i;
 	int ret;
@@ -206,11 +206,25 @@ int vm_create(struct vm *vm, unsigned int nr_vcpus)
 	if (nr_vcpus > VM_MAX_VCPUS)
 		return -EINVAL;
 	ret = vm_open(vm);
-	for (i = 0; !ret && i < nr_vcpus; i++)
+	if (!ret && irqchip && ioctl(vm->fd, KVM_CREATE_IRQCHIP))
+		ret = -errno;
+	for (i = 0; !ret && i < nr_vcpus; i++) {
 		ret = vcpu_create(vm, i);
+		vm->vcpus[i].interruptible = irqchip;
+	}
 	if (ret)
 		vm_destroy(vm);
 	return ret;
+}
+
+int vm_create(struct vm *vm, unsigned int nr_vcpus)
+{
+	return vm_create_any(vm, nr_vcpus, false);
+}
+
+int vm_create_with_irqchip(struct vm *vm, unsigned int nr_vcpus)
+{
+	return vm_create_any(vm, nr_vcpus, true);
 }
 
 void vm_destroy(struct vm *vm)
@@ -274,7 +288,7 @@ static int vcpu_get_ready(struct vcpu *vcpu)
 	struct kvm_regs regs = {
 		.rip = RAM_CODE,
 		.rdi = vcpu->command_gpa,
-		.rflags = 2,
+		.rflags = vcpu->interruptible ? 0x202 : 2,
 	};
 
 	if (vcpu->ready)

@@ -53,6 +53,7 @@ enum guest_op {
  * @run: What it shares with KVM
  * @command: What it shares with the guest's code
  * @command_gpa: Where the guest has that
+ * @interruptible: It takes interrupts; none ever comes
  * @ready: It waits for a command
  * @thread: Runs the command of vcpu_start()
  * @error: What that returned
@@ -66,6 +67,7 @@ struct vcpu {
 	struct kvm_run *run;
 	struct guest_command *command;
 	uint64_t command_gpa;
+	bool interruptible;
 	bool ready;
 	pthread_t thread;
 	int error;
@@ -94,6 +96,8 @@ struct vm {
 };
 
 int vm_create(struct vm *vm, unsigned int nr_vcpus);
+/* With KVM's own interrupt controllers, and vCPUs that take interrupts. */
+int vm_create_with_irqchip(struct vm *vm, unsigned int nr_vcpus);
 void vm_destroy(struct vm *vm);
 
 /* Returns the value of the capability, or -errno. */

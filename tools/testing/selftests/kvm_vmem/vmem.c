@@ -41,11 +41,12 @@ int vmem_attach(int dev, struct kvm_vmem_attach *attach)
 	return vmem_ioctl(dev, KVM_VMEM_ATTACH, attach);
 }
 
-static int request(int dev, unsigned long cmd, uint64_t addr,
-		   uint32_t nb_blocks, uint16_t *state)
+static int request_flags(int dev, unsigned long cmd, uint32_t flags,
+			 uint64_t addr, uint32_t nb_blocks, uint16_t *state)
 {
 	struct kvm_vmem_request request = {
 		.size = sizeof(request),
+		.flags = flags,
 		.addr = addr,
 		.nb_blocks = nb_blocks,
 		.out_response = 0xffff,
@@ -60,6 +61,12 @@ static int request(int dev, unsigned long cmd, uint64_t addr,
 	return request.out_response;
 }
 
+static int request(int dev, unsigned long cmd, uint64_t addr,
+		   uint32_t nb_blocks, uint16_t *state)
+{
+	return request_flags(dev, cmd, 0, addr, nb_blocks, state);
+}
+
 int vmem_plug(int dev, uint64_t addr, uint32_t nb_blocks)
 {
 	return request(dev, KVM_VMEM_PLUG, addr, nb_blocks, NULL);
@@ -68,6 +75,13 @@ int vmem_plug(int dev, uint64_t addr, uint32_t nb_blocks)
 int vmem_unplug(int dev, uint64_t addr, uint32_t nb_blocks)
 {
 	return request(dev, KVM_VMEM_UNPLUG, addr, nb_blocks, NULL);
+}
+
+int vmem_unplug_sync(int dev, uint64_t addr, uint32_t nb_blocks)
+{
+	return request_flags(dev, nb_blocks ? KVM_VMEM_UNPLUG :
+					      KVM_VMEM_UNPLUG_ALL,
+			     KVM_VMEM_UNPLUG_SYNC, addr, nb_blocks, NULL);
 }
 
 int vmem_unplug_all(int dev)
@@ -224,6 +238,8 @@ int backing_create(struct backing *backing, enum backing_kind kind,
 	backing->size = size;
 	backing->offset = offset;
 	backing->fd = open_backing(kind);
+	if (kind == BACKING_PROTECTED)
+		return 0;
 	if (backing->fd < 0 && kind != BACKING_ANON)
 		return -errno;
 	if (backing->fd >= 0 && ftruncate(backing->fd, offset + size))
@@ -233,6 +249,19 @@ int backing_create(struct backing *backing, enum backing_kind kind,
 	if (!ret && kind != BACKING_HUGETLB)
 		madvise(backing->addr, size, MADV_NOHUGEPAGE);
 	return ret;
+}
+
+int backing_map_device(struct backing *backing, int dev)
+{
+	void *addr = mmap(NULL, backing->size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, dev, 0);
+
+	if (addr == MAP_FAILED)
+		return -errno;
+	backing->addr = addr;
+	backing->reserved = addr;
+	backing->reserved_size = backing->size;
+	return 0;
 }
 
 void backing_destroy(struct backing *backing)
@@ -270,8 +299,11 @@ void fill_setup(struct kvm_vmem_setup *setup, const struct backing *backing,
 		const struct rig_options *options)
 {
 	memset(setup, 0, sizeof(*setup));
-	setup->flags = KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE |
-		       KVM_VMEM_SETUP_USER_BACKING;
+	setup->flags = KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE;
+	if (backing->kind != BACKING_PROTECTED)
+		setup->flags |= KVM_VMEM_SETUP_USER_BACKING;
+	if (options->prealloc)
+		setup->flags |= KVM_VMEM_SETUP_PREALLOC;
 	if (!options->is_static)
 		setup->flags |= KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS;
 	setup->addr = options->addr ? options->addr : 4 * GiB;
@@ -297,6 +329,13 @@ void fill_attach(struct kvm_vmem_attach *attach, const struct vm *vm,
 	attach->userspace_addr = (uintptr_t)backing->addr;
 }
 
+static int create_vm(struct vm *vm, const struct rig_options *options)
+{
+	if (options->irqchip)
+		return vm_create_with_irqchip(vm, options->nr_vcpus);
+	return vm_create(vm, options->nr_vcpus);
+}
+
 int rig_prepare(struct rig *rig, const struct rig_options *options)
 {
 	int ret;
@@ -304,7 +343,7 @@ int rig_prepare(struct rig *rig, const struct rig_options *options)
 	memset(rig, 0, sizeof(*rig));
 	rig->dev = -1;
 	rig->backing.fd = -1;
-	ret = vm_create(&rig->vm, options->nr_vcpus);
+	ret = create_vm(&rig->vm, options);
 	if (ret)
 		return ret;
 	ret = backing_create(&rig->backing, options->backing,
@@ -321,6 +360,10 @@ int rig_prepare(struct rig *rig, const struct rig_options *options)
 		return ret;
 	rig->addr = rig->setup.addr;
 	rig->block = rig->setup.out_block_size;
+	if (options->backing == BACKING_PROTECTED)
+		ret = backing_map_device(&rig->backing, rig->dev);
+	if (ret)
+		return ret;
 	fill_attach(&rig->attach, &rig->vm, &rig->backing);
 	if (options->address_spaces)
 		rig->attach.address_spaces = options->address_spaces;

@@ -37,6 +37,8 @@ int vmem_attach(int dev, struct kvm_vmem_attach *attach);
 /* The requests return the response of virtio-mem. */
 int vmem_plug(int dev, uint64_t addr, uint32_t nb_blocks);
 int vmem_unplug(int dev, uint64_t addr, uint32_t nb_blocks);
+/* UNPLUG with KVM_VMEM_UNPLUG_SYNC; UNPLUG_ALL if there are no blocks. */
+int vmem_unplug_sync(int dev, uint64_t addr, uint32_t nb_blocks);
 int vmem_unplug_all(int dev);
 int vmem_state(int dev, uint64_t addr, uint32_t nb_blocks, uint16_t *state);
 
@@ -64,12 +66,14 @@ bool vmem_same(const struct kvm_vmem_get_info *a,
  * @BACKING_MEMFD: A memfd
  * @BACKING_TMPFS: A file in /dev/shm
  * @BACKING_HUGETLB: A memfd of huge pages of 2 MiB
+ * @BACKING_PROTECTED: The device itself
  */
 enum backing_kind {
 	BACKING_ANON,
 	BACKING_MEMFD,
 	BACKING_TMPFS,
 	BACKING_HUGETLB,
+	BACKING_PROTECTED,
 };
 
 /**
@@ -95,6 +99,8 @@ struct backing {
 
 int backing_create(struct backing *backing, enum backing_kind kind,
 		   uint64_t size, uint64_t offset);
+/* What is left to do for BACKING_PROTECTED after SETUP. */
+int backing_map_device(struct backing *backing, int dev);
 void backing_destroy(struct backing *backing);
 /* What a VMM does before UNPLUG if the module cannot do it. */
 int backing_discard(const struct backing *backing, uint64_t offset,
@@ -107,6 +113,7 @@ uint64_t backing_resident(const struct backing *backing);
  * @backing: Where the memory comes from
  * @no_fd: Do not give the device the file to discard from
  * @nr_vcpus: Number of vCPUs
+ * @irqchip: With KVM's interrupt controllers
  * @addr: Address of the region; 4 GiB
  * @region_size: Its size; 4 GiB
  * @block_size: Block size; 2 MiB
@@ -115,12 +122,14 @@ uint64_t backing_resident(const struct backing *backing);
  * @requested_size: Requested size; all of the region unless @request_nothing
  * @request_nothing: Start with a requested size of 0
  * @is_static: No dynamic memslots
+ * @prealloc: With KVM_VMEM_SETUP_PREALLOC
  * @address_spaces: Mask of address spaces; 1
  */
 struct rig_options {
 	enum backing_kind backing;
 	bool no_fd;
 	unsigned int nr_vcpus;
+	bool irqchip;
 	uint64_t addr;
 	uint64_t region_size;
 	uint64_t block_size;
@@ -129,6 +138,7 @@ struct rig_options {
 	uint64_t requested_size;
 	bool request_nothing;
 	bool is_static;
+	bool prealloc;
 	uint32_t address_spaces;
 };
 
