@@ -43,6 +43,9 @@ prepare_root() {
 	done >"$root/lab/list"
 	printf 'MODE=%s\nTIMEOUT=%q\nHUGEPAGES=%q\nCOMMAND=%q\n' "$mode" \
 		"$LAB_TIMEOUT" "${LAB_HUGEPAGES:-256}" "${4-}" >"$root/lab/config"
+	if [[ -n ${KVM_VMEM_SECONDS-} ]]; then
+		printf 'export KVM_VMEM_SECONDS=%q\n' "$KVM_VMEM_SECONDS" >>"$root/lab/config"
+	fi
 	pack_modules "$series" "$root" "$build/src/drivers/virt/kvm_vmem/kvm_vmem.ko"
 }
 
