@@ -24,14 +24,18 @@ unit check:
 demo:
 	@tools/testing/demo/demo
 
+bench:
+	@tools/testing/bench/bench
+
 help:
 	@echo 'make [KDIR=DIR]   build drivers/virt/kvm_vmem/kvm_vmem.ko for the kernel that'
 	@echo '                  runs, or the one with its build directory in DIR'
 	@echo 'make demo         what the module is good for, measured on emulated hosts'
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
+	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make unit         the tests that need no kernel'
 	@echo 'make clean        remove what was built'
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: modules clean unit check demo help
+.PHONY: modules clean unit check demo bench help

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Runs the benchmarks in the lab's emulated host. A result is a JSON object on a
+ * line of its own behind "bench: "; what else is said is for who waits.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} benchmarks[] = {
+	{ "fault", bench_fault },
+	{ "unplug", bench_unplug },
+	{ "hostile", bench_hostile },
+	{ "shrink", bench_shrink },
+};
+
+void bench_say(const char *format, ...)
+{
+	va_list args;
+
+	printf("# ");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	fflush(stdout);
+}
+
+void bench_check(int ret, const char *what)
+{
+	if (ret >= 0)
+		return;
+	bench_say("%s: %s", what, strerror(-ret));
+	exit(1);
+}
+
+void bench_ack(int response, const char *what)
+{
+	bench_check(response, what);
+	if (response == VIRTIO_MEM_RESP_ACK)
+		return;
+	bench_say("%s: response %d", what, response);
+	exit(1);
+}
+
+uint64_t bench_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double bench_median(double *values, unsigned int nb)
+{
+	qsort(values, nb, sizeof(*values), compare);
+	return nb % 2 ? values[nb / 2] :
+			(values[nb / 2 - 1] + values[nb / 2]) / 2;
+}
+
+void bench_result(const char *name, const char *mode, const char *page,
+		  double value, const char *unit)
+{
+	struct utsname system;
+
+	uname(&system);
+	printf("bench: {\"name\":\"%s\",\"mode\":\"%s\",", name, mode);
+	if (page)
+		printf("\"page\":\"%s\",", page);
+	printf("\"kernel\":\"%s\",\"value\":%.15g,\"unit\":\"%s\"}\n",
+	       system.release, value, unit);
+	fflush(stdout);
+}
+
+uint64_t bench_pf_fixed(struct vm *vm)
+{
+	uint64_t value = 0;
+
+	bench_check(kvm_stat(vm->vcpus[0].fd, "pf_fixed", &value), "pf_fixed");
+	return value;
+}
+
+void bench_create(struct bench_device *device, uint64_t size, uint64_t block)
+{
+	struct kvm_vmem_setup setup = {
+		.size = sizeof(setup),
+		.flags = KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |
+			 KVM_VMEM_SETUP_UNPLUGGED_INACCESSIBLE,
+		.addr = BENCH_ADDR,
+		.region_size = size,
+		.block_size = block,
+		.requested_size = size,
+		.backing_fd = -1,
+		.label = "bench",
+	};
+	struct kvm_vmem_attach attach = {
+		.size = sizeof(attach),
+		.first_memslot_id = KVM_VMEM_MEMSLOT_ID_AUTO,
+		.address_spaces = 1,
+	};
+
+	device->size = size;
+	device->block = block;
+	bench_check(vm_create(&device->vm, 1), "a VM");
+	device->dev = vmem_open();
+	bench_check(device->dev, VMEM_PATH);
+	bench_check(vmem_setup(device->dev, &setup), "SETUP");
+	device->memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			      device->dev, 0);
+	bench_check(device->memory == MAP_FAILED ? -ENOMEM : 0, "mmap");
+	attach.vm_fd = device->vm.fd;
+	attach.userspace_addr = (uintptr_t)device->memory;
+	bench_check(vmem_attach(device->dev, &attach), "ATTACH");
+}
+
+void bench_destroy(struct bench_device *device)
+{
+	close(device->dev);
+	munmap(device->memory, device->size);
+	vm_destroy(&device->vm);
+}
+
+/* A process that moves between CPUs pays for interrupts to the one it left. */
+static void stay_on_one_cpu(void)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(0, &cpus);
+	bench_check(sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0,
+		    "a CPU of its own");
+}
+
+int main(int argc, char **argv)
+{
+	unsigned int i;
+
+	stay_on_one_cpu();
+	for (i = 0; i < sizeof(benchmarks) / sizeof(*benchmarks); i++) {
+		if (argc > 1 && strcmp(argv[1], benchmarks[i].name))
+			continue;
+		bench_say("%s", benchmarks[i].name);
+		benchmarks[i].run();
+	}
+	return 0;
+}
