@@ -45,28 +45,34 @@ static int kvm_vmem_parse_size(const char *buf, u64 *size)
 	return 0;
 }
 
-#define KVM_VMEM_ATTR_RO(_name, _format, _value)			\
+#define KVM_VMEM_SHOW(_name, _format, _value)				\
 static ssize_t _name##_show(struct device *sysfs,			\
 			    struct device_attribute *attr, char *buf)	\
 {									\
 	struct kvm_vmem *dev = dev_get_drvdata(sysfs);			\
 									\
 	return sysfs_emit(buf, _format "\n", _value);			\
-}									\
-static DEVICE_ATTR_RO(_name)
+}
+
+#define KVM_VMEM_ATTR_RO(_name, _format, _value)			\
+static ssize_t _name##_show(struct device *sysfs,			\
+			    struct device_attribute *attr, char *buf);	\
+static DEVICE_ATTR_RO(_name);						\
+KVM_VMEM_SHOW(_name, _format, _value)
 
 /* Settled before the files exist. */
-KVM_VMEM_ATTR_RO(label, "%s", dev->label);
-KVM_VMEM_ATTR_RO(addr, "0x%llx", dev->grid.addr);
-KVM_VMEM_ATTR_RO(region_size, "%llu", dev->grid.region_size);
-KVM_VMEM_ATTR_RO(block_size, "%llu", kvm_vmem_grid_block_size(&dev->grid));
-KVM_VMEM_ATTR_RO(node_id, "%u", dev->node_id);
+KVM_VMEM_ATTR_RO(label, "%s", dev->label)
+KVM_VMEM_ATTR_RO(addr, "0x%llx", dev->grid.addr)
+KVM_VMEM_ATTR_RO(region_size, "%llu", dev->grid.region_size)
+KVM_VMEM_ATTR_RO(block_size, "%llu", kvm_vmem_grid_block_size(&dev->grid))
+KVM_VMEM_ATTR_RO(node_id, "%u", dev->node_id)
 /* Read without the lock: one number at a time is never torn. */
-KVM_VMEM_ATTR_RO(size, "%llu", READ_ONCE(dev->size));
+KVM_VMEM_ATTR_RO(size, "%llu", READ_ONCE(dev->size))
 KVM_VMEM_ATTR_RO(usable_region_size, "%llu",
-		 READ_ONCE(dev->usable_region_size));
-KVM_VMEM_ATTR_RO(memslots_active, "%u", READ_ONCE(dev->nb_active));
-KVM_VMEM_ATTR_RO(memslots_idle, "%u", READ_ONCE(dev->nb_idle));
+		 READ_ONCE(dev->usable_region_size))
+KVM_VMEM_ATTR_RO(memslots_total, "%u", READ_ONCE(dev->grid.nb_memslots))
+KVM_VMEM_ATTR_RO(memslots_active, "%u", READ_ONCE(dev->nb_active))
+KVM_VMEM_ATTR_RO(memslots_idle, "%u", READ_ONCE(dev->nb_idle))
 
 /* ATTACH may change the grid in steps. */
 static ssize_t memslot_size_show(struct device *sysfs,
@@ -83,15 +89,6 @@ static ssize_t memslot_size_show(struct device *sysfs,
 }
 static DEVICE_ATTR_RO(memslot_size);
 
-static ssize_t memslots_total_show(struct device *sysfs,
-				   struct device_attribute *attr, char *buf)
-{
-	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
-
-	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->grid.nb_memslots));
-}
-static DEVICE_ATTR_RO(memslots_total);
-
 /* As the reader's pid namespace knows it; 0 if it does not, or before ATTACH. */
 static ssize_t pid_show(struct device *sysfs, struct device_attribute *attr,
 			char *buf)
@@ -106,13 +103,7 @@ static ssize_t pid_show(struct device *sysfs, struct device_attribute *attr,
 }
 static DEVICE_ATTR_RO(pid);
 
-static ssize_t requested_size_show(struct device *sysfs,
-				   struct device_attribute *attr, char *buf)
-{
-	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
-
-	return sysfs_emit(buf, "%llu\n", READ_ONCE(dev->requested_size));
-}
+KVM_VMEM_SHOW(requested_size, "%llu", READ_ONCE(dev->requested_size))
 
 static ssize_t requested_size_store(struct device *sysfs,
 				    struct device_attribute *attr,
@@ -133,13 +124,7 @@ static ssize_t requested_size_store(struct device *sysfs,
 }
 static DEVICE_ATTR_RW(requested_size);
 
-static ssize_t retire_delay_ms_show(struct device *sysfs,
-				    struct device_attribute *attr, char *buf)
-{
-	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
-
-	return sysfs_emit(buf, "%u\n", READ_ONCE(dev->retire_delay_ms));
-}
+KVM_VMEM_SHOW(retire_delay_ms, "%u", READ_ONCE(dev->retire_delay_ms))
 
 static ssize_t retire_delay_ms_store(struct device *sysfs,
 				     struct device_attribute *attr,
@@ -180,22 +165,13 @@ static ssize_t retire_store(struct device *sysfs,
 }
 static DEVICE_ATTR_WO(retire);
 
-/* Bytes of host memory in protected backing; 0 with user backing. */
-static ssize_t resident_show(struct device *sysfs,
-			     struct device_attribute *attr, char *buf)
-{
-	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
-	u64 resident = 0;
-
-	if (kvm_vmem_is_protected(dev))
-		resident = kvm_vmem_protected_resident(dev);
-	return sysfs_emit(buf, "%llu\n", resident);
-}
-static DEVICE_ATTR_RO(resident);
-
-KVM_VMEM_ATTR_RO(violations, "%llu", (u64)atomic64_read(&dev->violations));
-KVM_VMEM_ATTR_RO(last_violation, "0x%llx", READ_ONCE(dev->last_violation));
-KVM_VMEM_ATTR_RO(discard_pending, "%llu", READ_ONCE(dev->discard_pending));
+/* User backing is the VMM's, and counted with its process. */
+KVM_VMEM_ATTR_RO(resident, "%llu",
+		 kvm_vmem_is_protected(dev) ?
+			 kvm_vmem_protected_resident(dev) : 0)
+KVM_VMEM_ATTR_RO(violations, "%llu", (u64)atomic64_read(&dev->violations))
+KVM_VMEM_ATTR_RO(last_violation, "0x%llx", READ_ONCE(dev->last_violation))
+KVM_VMEM_ATTR_RO(discard_pending, "%llu", READ_ONCE(dev->discard_pending))
 
 static struct attribute *kvm_vmem_attrs[] = {
 	&dev_attr_label.attr,
@@ -224,13 +200,13 @@ static const struct attribute_group kvm_vmem_group = {
 	.attrs = kvm_vmem_attrs,
 };
 
-KVM_VMEM_ATTR_RO(acks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_ACK]));
-KVM_VMEM_ATTR_RO(nacks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_NACK]));
-KVM_VMEM_ATTR_RO(busies, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_BUSY]));
+KVM_VMEM_ATTR_RO(acks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_ACK]))
+KVM_VMEM_ATTR_RO(nacks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_NACK]))
+KVM_VMEM_ATTR_RO(busies, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_BUSY]))
 KVM_VMEM_ATTR_RO(errors, "%llu",
-		 READ_ONCE(dev->counters[KVM_VMEM_COUNT_ERROR]));
+		 READ_ONCE(dev->counters[KVM_VMEM_COUNT_ERROR]))
 KVM_VMEM_ATTR_RO(kvm_calls, "%llu",
-		 READ_ONCE(dev->counters[KVM_VMEM_COUNT_KVM_CALL]));
+		 READ_ONCE(dev->counters[KVM_VMEM_COUNT_KVM_CALL]))
 
 static struct attribute *kvm_vmem_counter_attrs[] = {
 	&dev_attr_acks.attr,
