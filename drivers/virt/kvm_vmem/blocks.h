@@ -90,4 +90,25 @@ kvm_vmem_grid_blocks_of(const struct kvm_vmem_grid *grid, unsigned int memslot)
 	return kvm_vmem_grid_size_of(grid, memslot) >> grid->block_shift;
 }
 
+/* Offset in the region of a range's first byte. */
+static inline u64 kvm_vmem_range_offset(const struct kvm_vmem_grid *grid,
+					struct kvm_vmem_range range)
+{
+	return range.first << grid->block_shift;
+}
+
+static inline u64 kvm_vmem_range_size(const struct kvm_vmem_grid *grid,
+				      struct kvm_vmem_range range)
+{
+	return range.nb << grid->block_shift;
+}
+
+static inline struct kvm_vmem_range
+kvm_vmem_grid_all(const struct kvm_vmem_grid *grid)
+{
+	return (struct kvm_vmem_range){
+		.nb = grid->region_size >> grid->block_shift,
+	};
+}
+
 #endif /* _KVM_VMEM_BLOCKS_H */

@@ -256,9 +256,6 @@ err_backing:
 /* Everything of ATTACH that can fail once the VM is known. */
 static int kvm_vmem_connect(struct kvm_vmem *dev, unsigned int first_id)
 {
-	const struct kvm_vmem_range all = {
-		.nb = dev->grid.region_size >> dev->grid.block_shift,
-	};
 	int ret;
 
 	if (dev->address_spaces >> dev->vm->nr_address_spaces)
@@ -270,7 +267,7 @@ static int kvm_vmem_connect(struct kvm_vmem *dev, unsigned int first_id)
 	if (kvm_vmem_is_dynamic(dev))
 		ret = kvm_vmem_memslots_probe(dev);
 	else
-		ret = kvm_vmem_memslots_map(dev, all);
+		ret = kvm_vmem_memslots_map(dev, kvm_vmem_grid_all(&dev->grid));
 	/* As QEMU: whatever was in the file, the region starts empty. */
 	if (!ret)
 		ret = kvm_vmem_backing_discard(dev, 0, dev->grid.region_size);

@@ -194,11 +194,7 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
  */
 int kvm_vmem_memslots_retire_now(struct kvm_vmem *dev)
 {
-	const struct kvm_vmem_range all = {
-		.nb = dev->grid.region_size >> dev->grid.block_shift,
-	};
-
-	kvm_vmem_memslots_retire(dev, all);
+	kvm_vmem_memslots_retire(dev, kvm_vmem_grid_all(&dev->grid));
 	return 0;
 }
 

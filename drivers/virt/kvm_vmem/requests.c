@@ -48,8 +48,8 @@ static void kvm_vmem_change_size(struct kvm_vmem *dev, u64 size)
 static int kvm_vmem_prepare_blocks(struct kvm_vmem *dev,
 				   struct kvm_vmem_range range)
 {
-	u64 offset = range.first << dev->grid.block_shift;
-	u64 size = range.nb << dev->grid.block_shift;
+	u64 offset = kvm_vmem_range_offset(&dev->grid, range);
+	u64 size = kvm_vmem_range_size(&dev->grid, range);
 
 	kvm_vmem_discard_wait(dev, offset, size);
 	if (dev->setup_flags & KVM_VMEM_SETUP_PREALLOC)
@@ -63,8 +63,10 @@ static void kvm_vmem_abandon_blocks(struct kvm_vmem *dev,
 {
 	if (dev->setup_flags & KVM_VMEM_SETUP_PREALLOC)
 		kvm_vmem_protected_discard(dev,
-					   range.first << dev->grid.block_shift,
-					   range.nb << dev->grid.block_shift);
+					   kvm_vmem_range_offset(&dev->grid,
+								 range),
+					   kvm_vmem_range_size(&dev->grid,
+							       range));
 }
 
 static int kvm_vmem_do_plug(struct kvm_vmem *dev,
@@ -78,7 +80,7 @@ static int kvm_vmem_do_plug(struct kvm_vmem *dev,
 				 req->nb_blocks, &range))
 		return VIRTIO_MEM_RESP_ERROR;
 
-	size = dev->size + (range.nb << dev->grid.block_shift);
+	size = dev->size + kvm_vmem_range_size(&dev->grid, range);
 	if (size > dev->requested_size)
 		return VIRTIO_MEM_RESP_NACK;
 	if (!kvm_vmem_memslots_all(dev, range, false))
@@ -106,10 +108,11 @@ static int kvm_vmem_do_plug(struct kvm_vmem *dev,
 static int kvm_vmem_unplug_user(struct kvm_vmem *dev,
 				struct kvm_vmem_range range)
 {
-	int ret = kvm_vmem_backing_discard(dev,
-					   range.first << dev->grid.block_shift,
-					   range.nb << dev->grid.block_shift);
+	u64 offset = kvm_vmem_range_offset(&dev->grid, range);
+	u64 size = kvm_vmem_range_size(&dev->grid, range);
+	int ret;
 
+	ret = kvm_vmem_backing_discard(dev, offset, size);
 	if (ret)
 		return ret;
 	kvm_vmem_memslots_set(dev, range, false);
@@ -121,8 +124,8 @@ static int kvm_vmem_unplug_user(struct kvm_vmem *dev,
 static void kvm_vmem_unplug_protected(struct kvm_vmem *dev,
 				      struct kvm_vmem_range range, bool sync)
 {
-	u64 offset = range.first << dev->grid.block_shift;
-	u64 size = range.nb << dev->grid.block_shift;
+	u64 offset = kvm_vmem_range_offset(&dev->grid, range);
+	u64 size = kvm_vmem_range_size(&dev->grid, range);
 
 	kvm_vmem_memslots_set(dev, range, false);
 	kvm_vmem_protected_revoke(dev, offset, size);
@@ -149,8 +152,8 @@ static int kvm_vmem_do_unplug(struct kvm_vmem *dev,
 	if (ret)
 		return kvm_vmem_host_response(ret);
 
-	kvm_vmem_change_size(dev,
-			     dev->size - (range.nb << dev->grid.block_shift));
+	kvm_vmem_change_size(dev, dev->size -
+				  kvm_vmem_range_size(&dev->grid, range));
 	return VIRTIO_MEM_RESP_ACK;
 }
 
