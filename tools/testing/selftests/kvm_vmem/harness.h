@@ -38,6 +38,17 @@
 	ASSERT_EQ(state, state_); \
 } while (0)
 
+/*
+ * In a fixture that has a rig and, in good, the argument by which it can be
+ * attached: ATTACH fails, the device is as before, and can be attached well.
+ */
+#define test_attach_refused(error) do { \
+	test_err_unchanged(error, self->rig.dev, rig_attach(&self->rig)); \
+	self->rig.attach = self->good; \
+	test_ok(rig_attach(&self->rig)); \
+	test_ack(vmem_plug(self->rig.dev, self->rig.addr, 1)); \
+} while (0)
+
 /* What KVM knows of the group. */
 #define test_group(dev, active, idle) do { \
 	struct kvm_vmem_get_info info_; \

@@ -28,24 +28,16 @@ FIXTURE_TEARDOWN(vm_fd)
 	rig_destroy(&self->rig);
 }
 
-/* The device is as before, and can be attached well. */
-#define test_refused(error) do { \
-	test_err_unchanged(error, self->rig.dev, rig_attach(&self->rig)); \
-	self->rig.attach = self->good; \
-	test_ok(rig_attach(&self->rig)); \
-	test_ack(vmem_plug(self->rig.dev, self->rig.addr, 1)); \
-} while (0)
-
 TEST_F(vm_fd, a_closed_fd_is_EBADF)
 {
 	self->rig.attach.vm_fd = 987;
-	test_refused(EBADF);
+	test_attach_refused(EBADF);
 }
 
 TEST_F(vm_fd, a_negative_fd_is_EBADF)
 {
 	self->rig.attach.vm_fd = -1;
-	test_refused(EBADF);
+	test_attach_refused(EBADF);
 }
 
 FIXTURE(no_vm) {
@@ -129,14 +121,14 @@ FIXTURE_TEARDOWN(no_vm)
 TEST_F(no_vm, is_EINVAL)
 {
 	self->rig.attach.vm_fd = self->fd;
-	test_refused(EINVAL);
+	test_attach_refused(EINVAL);
 }
 
 TEST_F(vm_fd, a_path_only_fd_is_EBADF)
 {
 	self->rig.attach.vm_fd = open_directory(&self->rig);
 	ASSERT_LE(0, self->rig.attach.vm_fd);
-	test_refused(EBADF);
+	test_attach_refused(EBADF);
 }
 
 /* In a child: all of its own but the VM, which is the parent's. */
@@ -171,7 +163,7 @@ TEST_F(vm_fd, a_vm_whose_process_is_gone_is_EIO)
 	vm_fd = recv_fd(socks[0]);
 	ASSERT_LE(0, vm_fd);
 	self->rig.attach.vm_fd = vm_fd;
-	test_refused(EIO);
+	test_attach_refused(EIO);
 	ASSERT_EQ(0, close(vm_fd));
 }
 
