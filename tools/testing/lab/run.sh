@@ -26,7 +26,7 @@ build_and_choose_tests() {
 }
 
 # prepare_root SERIES ROOT MODE [COMMAND]: all but what pack_initramfs adds.
-# LAB_ADD: further files, which go to /lab.
+# LAB_ADD: further files and directories, which go to /lab.
 prepare_root() {
 	local series=$1 root=$2 mode=$3 build name
 
@@ -34,7 +34,7 @@ prepare_root() {
 	rm -rf "$root"
 	mkdir -p "$root/lab/tests"
 	if [[ ${#LAB_ADD[@]} -gt 0 ]]; then
-		cp -L "${LAB_ADD[@]}" "$root/lab/"
+		cp -rL "${LAB_ADD[@]}" "$root/lab/"
 	fi
 	for name in "${tests[@]}"; do
 		cp "$tests_dir/$name" "$root/lab/tests/" ||
@@ -46,7 +46,7 @@ prepare_root() {
 	if [[ -n ${KVM_VMEM_SECONDS-} ]]; then
 		printf 'export KVM_VMEM_SECONDS=%q\n' "$KVM_VMEM_SECONDS" >>"$root/lab/config"
 	fi
-	pack_modules "$series" "$root" "$build/src/drivers/virt/kvm_vmem/kvm_vmem.ko"
+	pack_modules "$series" "$root" "${lab_modules[*]}" "$build/src/drivers/virt/kvm_vmem/kvm_vmem.ko"
 }
 
 # run_kernel SERIES MODE [COMMAND]: the last thing that a shell does, as it keeps
