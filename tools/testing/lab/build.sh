@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# Builds the module and the tests for a kernel, in build/<series>/.
+# Builds the module, the tools and the tests for a kernel, in build/<series>/.
 
 kernel_build_dir() { printf '%s/%s' "$LAB_BUILD" "$1"; }
 
@@ -61,3 +61,25 @@ build_tests() {
 }
 
 list_tests() { make_tests "$1" list | tr -s '[:space:]' '\n'; }
+
+# Of tools/kvm-vmem: what goes into the emulated host's /bin.
+lab_tools=(vmemctl vmem-vmm)
+
+tools_dir() { printf '%s/tools' "$(kernel_build_dir "$1")"; }
+
+# build_tools SERIES: static, as the emulated host has no libraries. For as long as the
+# tools are being written, those that do not build are left out.
+build_tools() {
+	local series=$1 log
+
+	log=$(kernel_build_dir "$series")/tools.log
+	mkdir -p "$(tools_dir "$series")"
+	[[ -e $LAB_ROOT/tools/kvm-vmem/Makefile ]] || return 0
+	if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -k --no-print-directory \
+		-C "$LAB_ROOT/tools/kvm-vmem" OUT="$(tools_dir "$series")" STATIC=1 \
+		KHDR="$(kernel_dir "$series")/uapi" UAPI="$LAB_ROOT/include/uapi" \
+		-j"$(nproc)" all >"$log" 2>&1; then
+		say "$series" "NOT ALL TOOLS BUILD: see $log"
+	fi
+	grep -E 'warning:' "$log" >&2 || true
+}

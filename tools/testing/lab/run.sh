@@ -32,7 +32,11 @@ prepare_root() {
 
 	build=$(kernel_build_dir "$series")
 	rm -rf "$root"
-	mkdir -p "$root/lab/tests"
+	mkdir -p "$root/lab/tests" "$root/bin"
+	for name in "${lab_tools[@]}"; do
+		[[ ! -e $(tools_dir "$series")/$name ]] ||
+			cp "$(tools_dir "$series")/$name" "$root/bin/"
+	done
 	if [[ ${#LAB_ADD[@]} -gt 0 ]]; then
 		cp -rL "${LAB_ADD[@]}" "$root/lab/"
 	fi
@@ -63,6 +67,7 @@ run_kernel() {
 
 	say "$series" "building"
 	build_module "$series"
+	build_tools "$series"
 	tests=()
 	[[ $mode == command ]] || build_and_choose_tests "$series"
 	prepare_root "$series" "$build/root" "$mode" "${3-}"
