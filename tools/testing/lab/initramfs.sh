@@ -7,15 +7,16 @@
 # Besides what they depend on.
 lab_modules=(kvm kvm_amd kvm_intel)
 
-# pack_modules SERIES INTO MODULE.KO...
+# pack_modules SERIES INTO "NAME..." MODULE.KO...: the kernel's own modules by NAME,
+# with what they depend on, and others from files.
 pack_modules() {
-	local series=$1 into=$2 release module file
+	local series=$1 into=$2 names=$3 release module file
 	local -a files=()
 
-	shift 2
+	shift 3
 	release=$(kernel_release "$series")
 	mkdir -p "$into/lib/modules/$release/extra"
-	for module in "${lab_modules[@]}"; do
+	for module in $names; do
 		# -C: not this machine's configuration.
 		mapfile -t -O "${#files[@]}" files < <(modprobe -C /dev/null \
 			-d "$(kernel_dir "$series")/root" -S "$release" --show-depends "$module" |
@@ -32,14 +33,25 @@ pack_modules() {
 	depmod -b "$into" "$release"
 }
 
+# pack_busybox SERIES ROOT
+pack_busybox() {
+	mkdir -p "$2/bin"
+	cp "$(kernel_dir "$1")/root/bin/busybox" "$2/bin/busybox"
+	ln -sf busybox "$2/bin/sh"
+}
+
+# pack_cpio ROOT IMAGE
+pack_cpio() {
+	chmod 755 "$1/init"
+	(cd "$1" && find . -print0 | cpio --null --quiet -o -H newc -R 0:0) >"$2"
+}
+
 # pack_initramfs SERIES ROOT IMAGE: ROOT has what is particular to this run.
 pack_initramfs() {
 	local series=$1 root=$2 image=$3
 
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp,etc,lab}
-	cp "$(kernel_dir "$series")/root/bin/busybox" "$root/bin/busybox"
-	ln -sf busybox "$root/bin/sh"
+	pack_busybox "$series" "$root"
 	cp "$LAB_DIR/init" "$root/init"
-	chmod 755 "$root/init"
-	(cd "$root" && find . -print0 | cpio --null --quiet -o -H newc -R 0:0) >"$image"
+	pack_cpio "$root" "$image"
 }

@@ -25,6 +25,11 @@ build_and_choose_tests() {
 	[[ ${#tests[@]} -gt 0 ]] || die_usage "no test matches '$LAB_TESTS'"
 }
 
+# The stock guest is large, and only some need it.
+needs_guest() {
+	[[ -n $LAB_GUEST || " ${tests[*]}" == *' linux_'* ]]
+}
+
 # prepare_root SERIES ROOT MODE [COMMAND]: all but what pack_initramfs adds.
 # LAB_ADD: further files and directories, which go to /lab.
 prepare_root() {
@@ -39,6 +44,11 @@ prepare_root() {
 	done
 	if [[ ${#LAB_ADD[@]} -gt 0 ]]; then
 		cp -rL "${LAB_ADD[@]}" "$root/lab/"
+	fi
+	if needs_guest; then
+		build_guest "$series"
+		mkdir "$root/lab/guest"
+		cp "$(guest_dir "$series")"/{bzImage,initrd} "$root/lab/guest/"
 	fi
 	for name in "${tests[@]}"; do
 		cp "$tests_dir/$name" "$root/lab/tests/" ||

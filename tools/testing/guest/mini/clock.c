@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The TSC, and from KVM's paravirtual clock what its ticks mean. Without that
+ * clock a tick is taken for a nanosecond, which is only good for timeouts.
+ */
+#include <linux/types.h>
+
+#include "mini.h"
+
+#define KVM_CPUID		0x40000000
+#define KVM_CPUID_FEATURES	0x40000001
+#define KVM_FEATURE_CLOCKSOURCE2	(1 << 3)
+#define MSR_KVM_SYSTEM_TIME_NEW	0x4b564d01
+
+/* The ABI of Documentation/virt/kvm/x86/msr.rst */
+struct pvclock_vcpu_time_info {
+	uint32_t version, pad0;
+	uint64_t tsc_timestamp, system_time;
+	uint32_t tsc_to_system_mul;
+	int8_t tsc_shift;
+	uint8_t flags, pad[2];
+} __attribute__((aligned(32)));
+
+static struct pvclock_vcpu_time_info clock;
+
+static void cpuid(uint32_t leaf, uint32_t regs[4])
+{
+	asm volatile("cpuid" : "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3])
+		     : "a"(leaf), "c"(0));
+}
+
+static void write_msr(uint32_t msr, uint64_t value)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+		     : "memory");
+}
+
+/* Its numbers are kept; the page is the VMM's to write no longer. */
+void clock_init(void)
+{
+	uint32_t regs[4];
+
+	cpuid(KVM_CPUID, regs);
+	if (memcmp(&regs[1], "KVMKVMKVM\0\0\0", 12))
+		return;
+	cpuid(KVM_CPUID_FEATURES, regs);
+	if (!(regs[0] & KVM_FEATURE_CLOCKSOURCE2))
+		return;
+	write_msr(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&clock | 1);
+	mb();
+	write_msr(MSR_KVM_SYSTEM_TIME_NEW, 0);
+}
+
+bool clock_is_known(void)
+{
+	return clock.tsc_to_system_mul;
+}
+
+uint64_t ticks(void)
+{
+	uint32_t low, high;
+
+	asm volatile("lfence; rdtsc" : "=a"(low), "=d"(high) : : "memory");
+	return (uint64_t)high << 32 | low;
+}
+
+uint64_t ticks_to_ns(uint64_t ticks)
+{
+	if (!clock_is_known())
+		return ticks;
+	if (clock.tsc_shift < 0)
+		ticks >>= -clock.tsc_shift;
+	else
+		ticks <<= clock.tsc_shift;
+	return (unsigned __int128)ticks * clock.tsc_to_system_mul >> 32;
+}
+
+void wait_us(uint64_t us)
+{
+	uint64_t start = ticks();
+
+	while (ticks_to_ns(ticks() - start) < us * 1000)
+		relax();
+}
