@@ -107,7 +107,8 @@ static int verify(const char *file, uint64_t size, uint64_t seed)
 		ssize_t length = chunk_at(offset, size);
 
 		if (read(fd, is, length) != length)
-			errx(1, "%s: ends before %llu", file, (unsigned long long)(offset + length));
+			errx(1, "%s: ends before %llu", file,
+			     (unsigned long long)(offset + length));
 		fill_chunk(expected, offset, seed);
 		if (!memcmp(is, expected, length))
 			continue;
