@@ -10,7 +10,7 @@
 struct generic_address {
 	uint8_t space, width, offset, size;
 	uint64_t addr;
-} __attribute__((packed));
+} __packed;
 
 /* As in the ACPI specification, with the fields that matter here. */
 struct rsdp {
@@ -18,14 +18,14 @@ struct rsdp {
 	uint8_t checksum, oem[6], revision;
 	uint32_t rsdt, length;
 	uint64_t xsdt;
-} __attribute__((packed));
+} __packed;
 
 struct table {
 	char signature[4];
 	uint32_t length;
 	uint8_t rest[28];
 	uint8_t data[];
-} __attribute__((packed));
+} __packed;
 
 struct fadt {
 	uint8_t before_reset[116];
@@ -34,12 +34,12 @@ struct fadt {
 	uint64_t dsdt;
 	uint8_t before_sleep[96];
 	struct generic_address sleep_control;
-} __attribute__((packed));
+} __packed;
 
 _Static_assert(offsetof(struct fadt, dsdt) == 140, "X_DSDT");
 _Static_assert(offsetof(struct fadt, sleep_control) == 244, "SLEEP_CONTROL_REG");
 
-static __attribute__((noreturn)) void halt(const char *why)
+static void __noreturn halt(const char *why)
 {
 	print("mini: FAILED %s\n", why);
 	for (;;)
@@ -91,13 +91,13 @@ void power_off(void)
 	uint8_t type = sleep_type((const struct table *)fadt->dsdt);
 
 	write_register(&fadt->sleep_control, type << SLP_TYP_SHIFT | SLP_EN);
-	halt("still there after power_off");
+	halt("the machine is still on");
 }
 
-void reboot(void)
+void restart(void)
 {
 	const struct fadt *fadt = find_fadt();
 
 	write_register(&fadt->reset, fadt->reset_value);
-	halt("still there after reboot");
+	halt("the machine goes on");
 }

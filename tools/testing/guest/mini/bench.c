@@ -85,7 +85,7 @@ static void measure(uint16_t type, uint64_t n)
 	samples[nr_samples++] = ticks() - start;
 }
 
-void bench(void)
+void run_benchmark(void)
 {
 	uint64_t i, nr = boot_number("n", ROUNDS), fit = config.requested_size / config.block_size;
 

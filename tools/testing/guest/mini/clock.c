@@ -19,7 +19,7 @@ struct pvclock_vcpu_time_info {
 	uint32_t tsc_to_system_mul;
 	int8_t tsc_shift;
 	uint8_t flags, pad[2];
-} __attribute__((aligned(32)));
+} __aligned(32);
 
 static struct pvclock_vcpu_time_info clock;
 
@@ -47,7 +47,7 @@ void clock_init(void)
 	if (!(regs[0] & KVM_FEATURE_CLOCKSOURCE2))
 		return;
 	write_msr(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&clock | 1);
-	mb();
+	fence();
 	write_msr(MSR_KVM_SYSTEM_TIME_NEW, 0);
 }
 
@@ -72,7 +72,7 @@ uint64_t ticks_to_ns(uint64_t ticks)
 		ticks >>= -clock.tsc_shift;
 	else
 		ticks <<= clock.tsc_shift;
-	return (unsigned __int128)ticks * clock.tsc_to_system_mul >> 32;
+	return (__uint128_t)ticks * clock.tsc_to_system_mul >> 32;
 }
 
 void wait_us(uint64_t us)

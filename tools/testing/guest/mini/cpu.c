@@ -24,11 +24,11 @@ struct frame {
 	uint64_t vector, error, rip, cs, flags, rsp, ss;
 };
 
-static uint64_t tables[NR_TABLES][PAGE / 8] __attribute__((aligned(PAGE)));
+static uint64_t tables[NR_TABLES][PAGE / 8] __aligned(PAGE);
 static unsigned int nr_tables;
 static struct gate gates[NR_VECTORS];
 
-void exception(const struct frame *frame)
+void handle_exception(const struct frame *frame)
 {
 	uint64_t cr2;
 
@@ -74,7 +74,7 @@ void load_page_tables(uint64_t pml4)
 
 static void set_gates(void)
 {
-	struct { uint16_t limit; uint64_t base; } __attribute__((packed)) pointer;
+	struct { uint16_t limit; uint64_t base; } __packed pointer;
 	unsigned int i;
 
 	for (i = 0; i < NR_VECTORS; i++) {

@@ -99,28 +99,24 @@ entry:
 /* Of these the CPU has pushed an error code. */
 #define ERROR_CODES	0x60227d00
 
-	.macro exception_entry vector
-	.align 16
-	.if !((ERROR_CODES >> \vector) & 1)
-	push $0
-	.endif
-	push $\vector
-	jmp exception_common
-	.endm
-
 	.align 16
 	.globl exception_entries
 exception_entries:
 	.set vector, 0
 	.rept 32
-	exception_entry %vector
+	.align 16
+	.if !((ERROR_CODES >> vector) & 1)
+	push $0
+	.endif
+	push $vector
+	jmp exception_common
 	.set vector, vector + 1
 	.endr
 
 exception_common:
 	mov %rsp, %rdi
 	and $-16, %rsp
-	call exception
+	call handle_exception
 
 	.section .data
 	.align 8
@@ -136,3 +132,5 @@ gdt_pointer:
 	.align 16
 	.skip 65536
 stack_end:
+
+	.section .note.GNU-stack, "", @progbits

@@ -8,6 +8,7 @@
 static const char *chosen;
 static char name[128], why[256];
 static unsigned int nr_ok, nr_failed;
+static void *end_of_test[5];
 
 /* GROUP, GROUP/TEST or all. */
 static bool is_chosen(void)
@@ -23,61 +24,66 @@ static bool is_chosen(void)
 	return !*want && (!*have || *have == '/');
 }
 
-void failed(const char *format, ...)
+void fail(const char *format, ...)
 {
 	va_list args;
 
-	if (why[0])
-		return;
 	va_start(args, format);
 	vformat(why, sizeof(why), format, args);
 	va_end(args);
+	__builtin_longjmp(end_of_test, 1);
 }
 
-bool has_failed(void)
+static void begin(void)
 {
-	return why[0];
+	check(virtio_start(&vmem), "does not start");
+	check(vmem_unplug_all() == VIRTIO_MEM_RESP_ACK, "cannot unplug all");
 }
 
-bool test_begin(const char *group, const char *test)
+static void recover(void)
 {
-	format_into(name, sizeof(name), "%s/%s", group, test);
-	if (!is_chosen())
+	check(virtio_start(&vmem), "cannot be brought back by a reset");
+	check(vmem_state(0, 1) != NO_RESPONSE, "does not answer after a reset");
+	check(rng_works(), "the other device does not work");
+}
+
+static bool succeeds(void (*run)(const void *arg), const void *arg)
+{
+	if (__builtin_setjmp(end_of_test))
 		return false;
-	why[0] = 0;
-	if (!virtio_start(&vmem))
-		failed("does not start");
-	else if (vmem_unplug_all() != VIRTIO_MEM_RESP_ACK)
-		failed("cannot unplug all");
+	begin();
+	run(arg);
+	recover();
 	return true;
 }
 
-void test_end(void)
+void run_test(const char *group, const char *test, void (*run)(const void *arg), const void *arg)
 {
-	if (!virtio_start(&vmem))
-		failed("cannot be brought back by a reset");
-	else if (vmem_state(0, 1) == NO_RESPONSE)
-		failed("does not answer after a reset");
-	else if (!rng_works())
-		failed("the other device does not work");
-	if (why[0])
-		nr_failed++;
-	else
+	format_into(name, sizeof(name), "%s/%s", group, test);
+	if (!is_chosen())
+		return;
+	if (succeeds(run, arg)) {
 		nr_ok++;
-	print("mini: %s: %s%s\n", name, why[0] ? "FAILED " : "ok", why);
+		print("mini: %s: ok\n", name);
+	} else {
+		nr_failed++;
+		print("mini: %s: FAILED %s\n", name, why);
+	}
+}
+
+static void call(const void *arg)
+{
+	const struct test *test = arg;
+
+	test->run();
 }
 
 void run_tests(const char *group, const struct test *tests, unsigned int nr)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		if (!test_begin(group, tests[i].name))
-			continue;
-		if (!has_failed())
-			tests[i].run();
-		test_end();
-	}
+	for (i = 0; i < nr; i++)
+		run_test(group, tests[i].name, call, &tests[i]);
 }
 
 void expect_fault(struct virtio_device *dev, uint16_t used)
@@ -153,7 +159,7 @@ bool plug_places(void)
 	       vmem_plug(border - 1, 2) == VIRTIO_MEM_RESP_ACK;
 }
 
-void hostile(const char *tests)
+void run_hostile(const char *tests)
 {
 	chosen = tests;
 	map(config.addr, 4 * config.block_size);

@@ -22,20 +22,18 @@ struct test {
 	void (*run)(void);
 };
 
-/* For tests that are lines of a table. False: this one is not wanted. */
-bool test_begin(const char *group, const char *name);
-void test_end(void);
 void run_tests(const char *group, const struct test *tests, unsigned int nr);
 
-/* The first of a test counts. */
-__attribute__((format(printf, 1, 2))) void failed(const char *format, ...);
-bool has_failed(void);
+/* For tests that are lines of a table. */
+void run_test(const char *group, const char *name, void (*run)(const void *arg), const void *arg);
+
+/* Ends the test. */
+__printf(1, 2)
+void __noreturn fail(const char *format, ...);
 
 #define check(condition, ...) do { \
-	if (!(condition)) { \
-		failed(__VA_ARGS__); \
-		return; \
-	} \
+	if (!(condition)) \
+		fail(__VA_ARGS__); \
 } while (0)
 
 /*

@@ -13,12 +13,11 @@
 #include "devices.h"
 
 /* Forever: whoever reads the output counts. */
-static __attribute__((noreturn)) void reboot_with_a_block(void)
+static void __noreturn reboot_with_a_block(void)
 {
-	print("mini: reboot: plugged=%llu status=%u plug=%d\n",
-	      (unsigned long long)config.plugged_size,
-	      virtio_read(&vmem, VIRTIO_MMIO_STATUS), vmem_plug(0, 1));
-	reboot();
+	print("mini: reboot: plugged=%llu plug=%d\n", (unsigned long long)config.plugged_size,
+	      vmem_plug(0, 1));
+	restart();
 }
 
 void main(const struct boot_params *params)
@@ -32,11 +31,11 @@ void main(const struct boot_params *params)
 		power_off();
 	}
 	if (boot_word("bench"))
-		bench();
+		run_benchmark();
 	if (boot_word("hostile"))
-		hostile(boot_word("hostile"));
+		run_hostile(boot_word("hostile"));
 	if (boot_word("touch"))
-		touch(boot_word("touch"));
+		run_touch(boot_word("touch"));
 	if (boot_word("reboot"))
 		reboot_with_a_block();
 	print("mini: end\n");

@@ -13,12 +13,17 @@
 #define GiB		(1ULL << 30)
 
 #define ARRAY_SIZE(array)	(sizeof(array) / sizeof((array)[0]))
+#define __packed		__attribute__((packed))
+#define __aligned(bytes)	__attribute__((aligned(bytes)))
+#define __noreturn		__attribute__((noreturn))
+#define __printf(text, args)	__attribute__((format(printf, text, args)))
 #define READ_ONCE(x)		(*(const volatile __typeof__(x) *)&(x))
 #define WRITE_ONCE(x, value)	(*(volatile __typeof__(x) *)&(x) = (value))
 
 /* console.c: COM1 */
-__attribute__((format(printf, 1, 2))) void print(const char *format, ...);
-__attribute__((format(printf, 3, 4)))
+__printf(1, 2)
+void print(const char *format, ...);
+__printf(3, 4)
 void format_into(char *buf, size_t size, const char *format, ...);
 void vformat(char *buf, size_t size, const char *format, va_list args);
 
@@ -44,15 +49,15 @@ uint64_t ticks_to_ns(uint64_t ticks);
 void wait_us(uint64_t us);
 
 /* acpi.c */
-__attribute__((noreturn)) void power_off(void);
-__attribute__((noreturn)) void reboot(void);
+void __noreturn power_off(void);
+void __noreturn restart(void);
 
 /* The modes of main.c */
-void bench(void);
-void hostile(const char *chosen);
-void touch(const char *how);
+void run_benchmark(void);
+void run_hostile(const char *chosen);
+void run_touch(const char *how);
 
-static inline void mb(void)
+static inline void fence(void)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

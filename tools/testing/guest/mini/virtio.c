@@ -11,9 +11,9 @@ struct rings {
 	struct vring_desc desc[QUEUE_MOST];
 	struct vring_avail avail;
 	uint16_t avail_ring[QUEUE_MOST];
-	struct vring_used used __attribute__((aligned(VRING_USED_ALIGN_SIZE)));
+	struct vring_used used __aligned(VRING_USED_ALIGN_SIZE);
 	struct vring_used_elem used_ring[QUEUE_MOST];
-} __attribute__((aligned(PAGE)));
+} __aligned(PAGE);
 
 static struct rings rings[2];
 static unsigned int nr_rings;
@@ -103,7 +103,7 @@ void virtio_set_ready(struct virtio_device *dev)
 	dev->avail->idx = 0;
 	dev->used->flags = 0;
 	dev->used->idx = 0;
-	mb();
+	fence();
 	virtio_write(dev, VIRTIO_MMIO_QUEUE_READY, 1);
 }
 
@@ -129,9 +129,9 @@ void virtio_offer(struct virtio_device *dev, uint16_t head)
 	uint16_t idx = dev->avail->idx;
 
 	dev->avail->ring[idx % dev->size] = head;
-	mb();
+	fence();
 	WRITE_ONCE(dev->avail->idx, idx + 1);
-	mb();
+	fence();
 }
 
 void virtio_notify(const struct virtio_device *dev)
@@ -167,7 +167,7 @@ bool virtio_await(const struct virtio_device *dev, uint16_t used)
 		if (virtio_needs_reset(dev) || passed / 1000 > PATIENCE_US)
 			return READ_ONCE(dev->used->idx) == used;
 	}
-	mb();
+	fence();
 	return true;
 }
 
