@@ -138,7 +138,7 @@ static void the_queue_may_be_in_plugged_memory(void)
 	unsigned int i;
 
 	check(plug_places(), "cannot plug");
-	queue.desc = place(PLUGGED);
+	queue.desc = place(PLUGGED) + PAGE;
 	queue.avail = place(BLOCK_BORDER) - 8;
 	queue.used = place(MEMSLOT_BORDER) - 8;
 	virtio_reset(&vmem);
