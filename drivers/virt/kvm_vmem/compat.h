@@ -55,4 +55,11 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 }
 #endif
 
+/* Retire with 6.12: binary files in sysfs were not constant. */
+#ifdef KVM_VMEM_BIN_ATTRIBUTE_CONST
+#define BIN_ATTRIBUTE_CONST const
+#else
+#define BIN_ATTRIBUTE_CONST
+#endif
+
 #endif /* _KVM_VMEM_COMPAT_H */

@@ -33,7 +33,7 @@ struct kvm_vmem *kvm_vmem_create(void)
 	INIT_LIST_HEAD(&dev->discards);
 	dev->retire_delay_ms = READ_ONCE(kvm_vmem_retire_delay_ms);
 	INIT_DELAYED_WORK(&dev->retire_work, kvm_vmem_memslots_retire_work);
-	INIT_DELAYED_WORK(&dev->size_work, kvm_vmem_notify_size_work);
+	INIT_DELAYED_WORK(&dev->untold_work, kvm_vmem_notify_untold_work);
 	ratelimit_state_init(&dev->violation_ratelimit,
 			     DEFAULT_RATELIMIT_INTERVAL,
 			     DEFAULT_RATELIMIT_BURST);
@@ -107,7 +107,7 @@ static void kvm_vmem_detach(struct kvm_vmem *dev)
 void kvm_vmem_close(struct kvm_vmem *dev)
 {
 	if (kvm_vmem_is_setup(dev)) {
-		cancel_delayed_work_sync(&dev->size_work);
+		kvm_vmem_notify_stop_sysfs(dev);
 		kvm_vmem_debugfs_remove(dev);
 		kvm_vmem_sysfs_remove(dev);
 	}

@@ -153,11 +153,13 @@ enum kvm_vmem_counter {
  * @violations: accesses to unplugged blocks; no lock
  * @last_violation: offset in the region of the last of them; no lock
  * @violation_ratelimit: of the messages about them
- * @listeners_lock: protects @listeners, together with @lock; either allows to
- *	read
+ * @listeners_lock: protects @untold and @sysfs_gone; and @listeners, together
+ *	with @lock; either allows to read
  * @listeners: eventfds
  * @nb_listeners: length of @listeners
- * @size_work: tells those who poll the size in sysfs
+ * @untold: events that those who poll files in sysfs are still to be told of
+ * @sysfs_gone: they are not told any more
+ * @untold_work: tells them
  * @size_changes: size changes since the last read(); no lock
  * @readers: who waits for @size_changes; its own lock
  * @counters: see enum kvm_vmem_counter
@@ -210,7 +212,9 @@ struct kvm_vmem {
 	spinlock_t listeners_lock;
 	struct list_head listeners;
 	unsigned int nb_listeners;
-	struct delayed_work size_work;
+	unsigned long untold;
+	bool sysfs_gone;
+	struct delayed_work untold_work;
 	atomic64_t size_changes;
 	wait_queue_head_t readers;
 
@@ -266,6 +270,8 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev,
 			      struct kvm_vmem_range range);
 bool kvm_vmem_memslots_all(struct kvm_vmem *dev, struct kvm_vmem_range range,
 			   bool plugged);
+void kvm_vmem_memslots_get_bitmap(struct kvm_vmem *dev,
+				  struct kvm_vmem_range range, u8 *bitmap);
 void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
 			   bool plugged);
 void kvm_vmem_memslots_clear(struct kvm_vmem *dev,
@@ -335,10 +341,12 @@ int kvm_vmem_prealloc(struct kvm_vmem *dev, u64 offset, u64 size);
 int kvm_vmem_set_eventfd(struct kvm_vmem *dev,
 			 const struct kvm_vmem_set_eventfd *cmd);
 void kvm_vmem_notify_size(struct kvm_vmem *dev);
-void kvm_vmem_notify_size_work(struct work_struct *work);
 void kvm_vmem_notify_config(struct kvm_vmem *dev);
 void kvm_vmem_notify_memslots(struct kvm_vmem *dev);
+void kvm_vmem_notify_memslot_counts(struct kvm_vmem *dev);
 void kvm_vmem_notify_violation(struct kvm_vmem *dev);
+void kvm_vmem_notify_untold_work(struct work_struct *work);
+void kvm_vmem_notify_stop_sysfs(struct kvm_vmem *dev);
 void kvm_vmem_notify_destroy(struct kvm_vmem *dev);
 
 /* sysfs.c and debugfs.c: telling the operator */

@@ -71,6 +71,13 @@ static int kvm_vmem_memslot_map(struct kvm_vmem *dev,
 	return 0;
 }
 
+static void kvm_vmem_memslots_count(struct kvm_vmem *dev, int active, int idle)
+{
+	dev->nb_active += active;
+	dev->nb_idle += idle;
+	kvm_vmem_notify_memslot_counts(dev);
+}
+
 static struct kvm_vmem_memslot *
 kvm_vmem_memslot_create(struct kvm_vmem *dev, unsigned int index)
 {
@@ -90,7 +97,7 @@ kvm_vmem_memslot_create(struct kvm_vmem *dev, unsigned int index)
 		kvfree(memslot);
 		return ERR_PTR(ret);
 	}
-	dev->nb_idle++;
+	kvm_vmem_memslots_count(dev, 0, 1);
 	return memslot;
 }
 
@@ -101,7 +108,7 @@ static void kvm_vmem_memslot_free(struct kvm_vmem *dev,
 	kvm_vmem_protected_lock(dev);
 	xa_erase(&dev->memslots, memslot->index);
 	kvm_vmem_protected_unlock(dev);
-	dev->nb_idle--;
+	kvm_vmem_memslots_count(dev, 0, -1);
 	kvfree(memslot);
 }
 
@@ -335,6 +342,39 @@ bool kvm_vmem_memslots_all(struct kvm_vmem *dev, struct kvm_vmem_range range,
 	return true;
 }
 
+/**
+ * kvm_vmem_memslots_get_bitmap - which blocks of a range are plugged?
+ * @dev: the device
+ * @range: the blocks
+ * @bitmap: result. A bit each, the first of them in the lowest bit of the first
+ *	byte; what is left of the last byte is 0
+ */
+void kvm_vmem_memslots_get_bitmap(struct kvm_vmem *dev,
+				  struct kvm_vmem_range range, u8 *bitmap)
+{
+	const u64 first = range.first;
+	struct kvm_vmem_memslot *memslot;
+	struct kvm_vmem_span span;
+	unsigned int block, end;
+	u64 start, bit;
+
+	lockdep_assert_held(&dev->lock);
+
+	memset(bitmap, 0, DIV_ROUND_UP(range.nb, BITS_PER_BYTE));
+	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
+		memslot = xa_load(&dev->memslots, span.memslot);
+		if (!memslot)
+			continue;
+		start = range.first - span.nb - first;
+		block = span.first;
+		end = span.first + span.nb;
+		for_each_set_bit_from(block, memslot->bitmap, end) {
+			bit = start + block - span.first;
+			bitmap[bit / BITS_PER_BYTE] |= BIT(bit % BITS_PER_BYTE);
+		}
+	}
+}
+
 static void kvm_vmem_memslot_count(struct kvm_vmem *dev,
 				   struct kvm_vmem_memslot *memslot,
 				   unsigned int nb_plugged)
@@ -342,8 +382,7 @@ static void kvm_vmem_memslot_count(struct kvm_vmem *dev,
 	if (!memslot->nb_plugged != !nb_plugged) {
 		int became_active = nb_plugged ? 1 : -1;
 
-		dev->nb_active += became_active;
-		dev->nb_idle -= became_active;
+		kvm_vmem_memslots_count(dev, became_active, -became_active);
 	}
 	memslot->nb_plugged = nb_plugged;
 }

@@ -3,7 +3,9 @@
  * Telling those who listen: eventfds, poll() on the device, and the pollable
  * files in sysfs.
  */
+#include <linux/bits.h>
 #include <linux/eventfd.h>
+#include <linux/jiffies.h>
 #include <linux/lockdep.h>
 #include <linux/poll.h>
 #include <linux/slab.h>
@@ -14,6 +16,12 @@
 
 /* Enough for every component of a VMM, and little to do under a spinlock. */
 #define KVM_VMEM_MAX_LISTENERS 64
+
+/*
+ * For how long events gather before those who poll sysfs are told. A guest can
+ * make tens of thousands in a second, and each wakes a worker and the pollers.
+ */
+#define KVM_VMEM_GATHER_MS 50
 
 struct kvm_vmem_listener {
 	struct list_head node;
@@ -114,6 +122,57 @@ static void kvm_vmem_signal(struct kvm_vmem *dev, enum kvm_vmem_event event)
 	spin_unlock(&dev->listeners_lock);
 }
 
+/* Soon, and together with what else happens until then. */
+static void kvm_vmem_tell_sysfs(struct kvm_vmem *dev, enum kvm_vmem_event event)
+{
+	spin_lock(&dev->listeners_lock);
+	if (!dev->sysfs_gone) {
+		dev->untold |= BIT(event);
+		queue_delayed_work(kvm_vmem_wq, &dev->untold_work,
+				   msecs_to_jiffies(KVM_VMEM_GATHER_MS));
+	}
+	spin_unlock(&dev->listeners_lock);
+}
+
+/**
+ * kvm_vmem_notify_untold_work - the work of kvm_vmem.untold_work
+ * @work: the work
+ */
+void kvm_vmem_notify_untold_work(struct work_struct *work)
+{
+	struct kvm_vmem *dev = container_of(to_delayed_work(work),
+					    struct kvm_vmem, untold_work);
+	struct kobject *kobj = &dev->sysfs->kobj;
+	unsigned long untold;
+
+	spin_lock(&dev->listeners_lock);
+	untold = dev->untold;
+	dev->untold = 0;
+	spin_unlock(&dev->listeners_lock);
+
+	if (untold & BIT(KVM_VMEM_EVENT_SIZE))
+		sysfs_notify(kobj, NULL, "size");
+	if (untold & BIT(KVM_VMEM_EVENT_MEMSLOTS)) {
+		sysfs_notify(kobj, NULL, "memslots_active");
+		sysfs_notify(kobj, NULL, "memslots_idle");
+	}
+	if (untold & BIT(KVM_VMEM_EVENT_VIOLATION))
+		sysfs_notify(kobj, NULL, "violations");
+}
+
+/**
+ * kvm_vmem_notify_stop_sysfs - tell nobody in sysfs any more
+ * @dev: a device that is about to leave sysfs. Events may go on: there are
+ *	memslots to remove, and who has it mapped may still touch it
+ */
+void kvm_vmem_notify_stop_sysfs(struct kvm_vmem *dev)
+{
+	spin_lock(&dev->listeners_lock);
+	dev->sysfs_gone = true;
+	spin_unlock(&dev->listeners_lock);
+	cancel_delayed_work_sync(&dev->untold_work);
+}
+
 /**
  * kvm_vmem_notify_size - the plugged size changed
  * @dev: the device
@@ -123,20 +182,7 @@ void kvm_vmem_notify_size(struct kvm_vmem *dev)
 	atomic64_inc(&dev->size_changes);
 	wake_up_interruptible_poll(&dev->readers, EPOLLIN | EPOLLRDNORM);
 	kvm_vmem_signal(dev, KVM_VMEM_EVENT_SIZE);
-	/* Wakes a worker: not for every request of a guest that plugs a lot. */
-	queue_delayed_work(kvm_vmem_wq, &dev->size_work, 1);
-}
-
-/**
- * kvm_vmem_notify_size_work - the work of kvm_vmem.size_work
- * @work: the work
- */
-void kvm_vmem_notify_size_work(struct work_struct *work)
-{
-	struct kvm_vmem *dev = container_of(to_delayed_work(work),
-					    struct kvm_vmem, size_work);
-
-	sysfs_notify(&dev->sysfs->kobj, NULL, "size");
+	kvm_vmem_tell_sysfs(dev, KVM_VMEM_EVENT_SIZE);
 }
 
 /**
@@ -159,6 +205,15 @@ void kvm_vmem_notify_memslots(struct kvm_vmem *dev)
 }
 
 /**
+ * kvm_vmem_notify_memslot_counts - there are more or fewer active or idle ones
+ * @dev: the device
+ */
+void kvm_vmem_notify_memslot_counts(struct kvm_vmem *dev)
+{
+	kvm_vmem_tell_sysfs(dev, KVM_VMEM_EVENT_MEMSLOTS);
+}
+
+/**
  * kvm_vmem_notify_violation - an unplugged block was accessed
  * @dev: the device
  *
@@ -167,6 +222,7 @@ void kvm_vmem_notify_memslots(struct kvm_vmem *dev)
 void kvm_vmem_notify_violation(struct kvm_vmem *dev)
 {
 	kvm_vmem_signal(dev, KVM_VMEM_EVENT_VIOLATION);
+	kvm_vmem_tell_sysfs(dev, KVM_VMEM_EVENT_VIOLATION);
 }
 
 /**

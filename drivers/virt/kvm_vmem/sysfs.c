@@ -8,6 +8,7 @@
 #include <linux/device.h>
 #include <linux/idr.h>
 #include <linux/kstrtox.h>
+#include <linux/minmax.h>
 #include <linux/overflow.h>
 #include <linux/pid.h>
 #include <linux/string.h>
@@ -173,6 +174,34 @@ KVM_VMEM_ATTR_RO(violations, "%llu", (u64)atomic64_read(&dev->violations))
 KVM_VMEM_ATTR_RO(last_violation, "0x%llx", READ_ONCE(dev->last_violation))
 KVM_VMEM_ATTR_RO(discard_pending, "%llu", READ_ONCE(dev->discard_pending))
 
+/*
+ * A bit for each block, set if it is plugged. sysfs reads a page at most at a
+ * time; that much is of one moment.
+ */
+static ssize_t plugged_blocks_read(struct file *file, struct kobject *kobj,
+				   BIN_ATTRIBUTE_CONST struct bin_attribute *attr,
+				   char *buf, loff_t pos, size_t count)
+{
+	struct kvm_vmem *dev = dev_get_drvdata(kobj_to_dev(kobj));
+	struct kvm_vmem_range range;
+	u64 nb_blocks, size;
+
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	nb_blocks = kvm_vmem_grid_all(&dev->grid).nb;
+	size = DIV_ROUND_UP(nb_blocks, BITS_PER_BYTE);
+	count = pos < size ? min_t(u64, count, size - pos) : 0;
+	if (count) {
+		range.first = pos * BITS_PER_BYTE;
+		range.nb = min_t(u64, count * BITS_PER_BYTE,
+				 nb_blocks - range.first);
+		kvm_vmem_memslots_get_bitmap(dev, range, buf);
+	}
+	mutex_unlock(&dev->lock);
+	return count;
+}
+static BIN_ATTR_RO(plugged_blocks, 0);
+
 static struct attribute *kvm_vmem_attrs[] = {
 	&dev_attr_label.attr,
 	&dev_attr_pid.attr,
@@ -196,8 +225,14 @@ static struct attribute *kvm_vmem_attrs[] = {
 	NULL
 };
 
+static BIN_ATTRIBUTE_CONST struct bin_attribute *kvm_vmem_bin_attrs[] = {
+	&bin_attr_plugged_blocks,
+	NULL
+};
+
 static const struct attribute_group kvm_vmem_group = {
 	.attrs = kvm_vmem_attrs,
+	.bin_attrs = kvm_vmem_bin_attrs,
 };
 
 KVM_VMEM_ATTR_RO(acks, "%llu", READ_ONCE(dev->counters[KVM_VMEM_COUNT_ACK]))

@@ -3,7 +3,6 @@
 #include "harness.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/stat.h>
 
 #define BLOCK (2 * MiB)
@@ -249,7 +248,8 @@ TEST_F(sysfs, lets_nobody_write_what_is_a_fact)
 	static const char * const names[] = {
 		"label", "pid", "addr", "region_size", "block_size", "size",
 		"usable_region_size", "memslot_size", "memslots_total",
-		"memslots_active", "memslots_idle", "counters/acks",
+		"memslots_active", "memslots_idle", "plugged_blocks",
+		"violations", "counters/acks",
 	};
 	struct stat st;
 	unsigned int i;
@@ -260,61 +260,6 @@ TEST_F(sysfs, lets_nobody_write_what_is_a_fact)
 		ASSERT_EQ(0444, st.st_mode & 0777)
 			TH_LOG("%s", names[i]);
 	}
-}
-
-/* Opens, and reads once, as one must before poll(). */
-static int open_to_poll(uint32_t id, const char *name)
-{
-	char buf[128];
-	int fd;
-
-	sysfs_path(buf, sizeof(buf), id, name);
-	fd = open(buf, O_RDONLY);
-	if (fd >= 0 && read(fd, buf, sizeof(buf)) <= 0)
-		return -1;
-	return fd;
-}
-
-/* The size is told a moment after it changed, and changes together. */
-static bool notified_within(int fd, int ms)
-{
-	struct pollfd pollfd = { .fd = fd, .events = POLLPRI };
-	char buf[64];
-
-	if (poll(&pollfd, 1, ms) != 1 || !(pollfd.revents & POLLPRI))
-		return false;
-	return !lseek(fd, 0, SEEK_SET) && read(fd, buf, sizeof(buf)) > 0;
-}
-
-TEST_F(sysfs, size_can_be_polled)
-{
-	int fd = open_to_poll(self->id, "size");
-
-	ASSERT_LE(0, fd);
-	ASSERT_FALSE(notified_within(fd, 50));
-	test_ack(vmem_plug(self->dev, self->addr, 1));
-	ASSERT_TRUE(notified_within(fd, 30000));
-	ASSERT_FALSE(notified_within(fd, 50));
-	test_ok(vmem_set_requested_size(self->dev, 2 * GiB));
-	ASSERT_FALSE(notified_within(fd, 50));
-	test_ack(vmem_unplug(self->dev, self->addr, 1));
-	ASSERT_TRUE(notified_within(fd, 30000));
-	ASSERT_EQ(0, close(fd));
-}
-
-TEST_F(sysfs, requested_size_can_be_polled)
-{
-	int fd = open_to_poll(self->id, "requested_size");
-
-	ASSERT_LE(0, fd);
-	ASSERT_FALSE(notified_within(fd, 50));
-	test_ok(vmem_set_requested_size(self->dev, 2 * GiB));
-	ASSERT_TRUE(notified_within(fd, 30000));
-	test_ok(sysfs_write(self->id, "requested_size", "1G"));
-	ASSERT_TRUE(notified_within(fd, 30000));
-	test_ack(vmem_plug(self->dev, self->addr, 1));
-	ASSERT_FALSE(notified_within(fd, 50));
-	ASSERT_EQ(0, close(fd));
 }
 
 TEST_F(sysfs, an_open_file_of_a_device_that_is_gone_is_an_error)
