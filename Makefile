@@ -4,15 +4,35 @@
 # kernel's build reads is ./Kbuild.
 
 KDIR ?= /lib/modules/$(shell uname -r)/build
+MODULE := drivers/virt/kvm_vmem/kvm_vmem.ko
+PREFIX ?= /usr/local
 
-modules:
+have-headers:
 	@test -e $(KDIR)/Makefile || { \
 		echo "There are no headers of a kernel in $(KDIR)."; \
 		echo "For the kernel that runs: apt install linux-headers-$$(uname -r)"; \
 		echo "For another one: make KDIR=<its build directory>"; \
 		echo "To try and test the module, none are needed: make demo, make check"; \
 		exit 2; } >&2
+
+modules: have-headers
 	$(MAKE) -C $(KDIR) M=$(CURDIR) modules
+
+# The kernel's own makefile leaves out depmod where there is no System.map, and headers
+# from a package have none. Nor do they have the key to sign with.
+modules_install: have-headers
+	@test -e modules.order || { echo "Build the module first: make" >&2; exit 2; }
+	$(MAKE) -C $(KDIR) M=$(CURDIR) modules_install \
+		$(if $(wildcard $(KDIR)/certs/signing_key.x509),,CONFIG_MODULE_SIG_ALL=)
+	release=$$(PATH=$$PATH:/sbin modinfo -F vermagic $(MODULE)) && \
+		PATH=$$PATH:/sbin depmod -b "$(INSTALL_MOD_PATH)/" "$${release%% *}"
+
+tools:
+	$(MAKE) -C tools/kvm-vmem OUT=$(CURDIR)/build/tools PREFIX=$(PREFIX) all
+
+install: tools
+	$(MAKE) -C tools/kvm-vmem OUT=$(CURDIR)/build/tools PREFIX=$(PREFIX) install
+	$(MAKE) -C tools/kvm-vmem/install PREFIX=$(PREFIX) install
 
 clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
@@ -34,8 +54,11 @@ help:
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make unit         the tests that need no kernel'
+	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
+	@echo 'make install      library, tools, manual pages, udev rule and sources for DKMS;'
+	@echo '                  DESTDIR, PREFIX (/usr/local)'
 	@echo 'make clean        remove what was built'
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: modules clean unit check demo bench help
+.PHONY: have-headers modules modules_install tools install clean unit check demo bench help
