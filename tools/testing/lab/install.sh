@@ -17,6 +17,8 @@ lab_needs() {
 	cmd:cpio|cpio|to pack the initramfs
 	cmd:depmod|kmod|to find the modules that KVM depends on
 	cmd:xz|xz-utils|to unpack the kernel's sources
+	cmd:iasl|acpica-tools|to compile the ACPI tables of vmem-vmm
+	libjson-c.a|libjson-c-dev|for the tools
 	END
 }
 

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+#include <linux/serial_reg.h>
+
+#include "loop.h"
+#include "machine.h"
+#include "serial.h"
+
+#define CTRL_A 1
+#define RECEIVED_SIZE 64
+
+/*
+ * What the guest sends is written at once, or kept until there is room: the guest
+ * sees a port that is busy, and nothing here ever waits for whoever reads.
+ */
+static struct {
+	pthread_mutex_t lock;		/* Protects all but the sources. */
+	int interrupt;
+	bool interrupt_raised;
+	struct loop_source input;
+	struct loop_source output;
+	bool output_polled;		/* Else it is a file, and always ready. */
+	bool escape;			/* Ctrl-A was typed. */
+
+	uint8_t received[RECEIVED_SIZE];
+	unsigned int nb_received;
+	bool transmit_full;
+	uint8_t transmit;
+	bool transmit_interrupt;	/* The port became empty, and nobody was told. */
+
+	uint8_t ier;
+	uint8_t lcr;
+	uint8_t mcr;
+	uint8_t fcr;
+	uint8_t scratch;
+	uint8_t divisor[2];
+} serial = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static struct termios terminal;
+
+static void restore_terminal(void)
+{
+	tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
+}
+
+static void set_terminal(void)
+{
+	struct termios raw;
+
+	if (tcgetattr(STDIN_FILENO, &terminal) < 0)
+		return;
+	raw = terminal;
+	cfmakeraw(&raw);
+	/* For our own messages. */
+	raw.c_oflag |= OPOST;
+	atexit(restore_terminal);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+}
+
+static uint8_t interrupt_id(void)
+{
+	if ((serial.ier & UART_IER_RDI) && serial.nb_received)
+		return UART_IIR_RDI;
+	if ((serial.ier & UART_IER_THRI) && serial.transmit_interrupt)
+		return UART_IIR_THRI;
+	return UART_IIR_NO_INT;
+}
+
+/* The line is edge-triggered: an edge when a reason for it appears. */
+static void update_interrupt(void)
+{
+	bool raise = interrupt_id() != UART_IIR_NO_INT;
+
+	if (raise && !serial.interrupt_raised)
+		eventfd_signal(serial.interrupt);
+	serial.interrupt_raised = raise;
+}
+
+static bool output_has_room(void)
+{
+	struct pollfd output = { .fd = STDOUT_FILENO, .events = POLLOUT };
+
+	/* With nobody there to read, writing fails at once. */
+	return poll(&output, 1, 0) == 1;
+}
+
+static void transmit_now(void)
+{
+	/* What nobody will ever read is lost. */
+	if (write(STDOUT_FILENO, &serial.transmit, 1) < 0)
+		errno = 0;
+	serial.transmit_full = false;
+	serial.transmit_interrupt = true;
+}
+
+static void transmit(uint8_t value)
+{
+	/* A guest that does not look first. */
+	if (serial.transmit_full)
+		return;
+	serial.transmit = value;
+	serial.transmit_full = true;
+	serial.transmit_interrupt = false;
+	if (!serial.output_polled || output_has_room())
+		transmit_now();
+	else
+		loop_change(&serial.output, EPOLLOUT);
+}
+
+static void output_ready(struct loop_source *source, uint32_t events)
+{
+	(void)events;
+	pthread_mutex_lock(&serial.lock);
+	loop_change(source, 0);
+	if (serial.transmit_full)
+		transmit_now();
+	update_interrupt();
+	pthread_mutex_unlock(&serial.lock);
+}
+
+/* Whether a byte is for us, and not for the guest. */
+static bool is_escape(uint8_t byte)
+{
+	if (!serial.escape && byte == CTRL_A) {
+		serial.escape = true;
+		return true;
+	}
+	if (serial.escape && byte == 'x')
+		machine_stop(VMM_EXIT_ENDED, NULL);
+	else if (!serial.escape || byte == CTRL_A)
+		return serial.escape = false;
+	serial.escape = false;
+	return true;
+}
+
+static void input_ready(struct loop_source *source, uint32_t events)
+{
+	uint8_t bytes[RECEIVED_SIZE];
+	ssize_t n;
+
+	(void)events;
+	pthread_mutex_lock(&serial.lock);
+	n = read(source->fd, bytes, RECEIVED_SIZE - serial.nb_received);
+	if (n <= 0 && errno != EAGAIN && errno != EINTR)
+		loop_remove(source);
+	for (ssize_t i = 0; i < n; i++)
+		if (!is_escape(bytes[i]))
+			serial.received[serial.nb_received++] = bytes[i];
+	if (serial.nb_received == RECEIVED_SIZE)
+		loop_change(source, 0);
+	update_interrupt();
+	pthread_mutex_unlock(&serial.lock);
+}
+
+static uint8_t receive(void)
+{
+	uint8_t byte = serial.received[0];
+
+	if (!serial.nb_received)
+		return 0;
+	if (serial.nb_received-- == RECEIVED_SIZE)
+		loop_change(&serial.input, EPOLLIN);
+	for (unsigned int i = 0; i < serial.nb_received; i++)
+		serial.received[i] = serial.received[i + 1];
+	return byte;
+}
+
+int serial_create(int vm_fd)
+{
+	struct kvm_irqfd irqfd = { .gsi = SERIAL_GSI };
+
+	serial.interrupt = eventfd(0, EFD_CLOEXEC);
+	if (serial.interrupt < 0)
+		return -errno;
+	irqfd.fd = serial.interrupt;
+	if (ioctl(vm_fd, KVM_IRQFD, &irqfd) < 0)
+		return -errno;
+
+	set_terminal();
+	serial.input = (struct loop_source){ .fd = STDIN_FILENO, .handle = input_ready };
+	/* Input from a file, or none at all, is none. */
+	loop_add(&serial.input, EPOLLIN);
+	/* Of its own, as it may be the same file as the input. */
+	serial.output = (struct loop_source){ .fd = dup(STDOUT_FILENO), .handle = output_ready };
+	serial.output_polled = serial.output.fd >= 0 && loop_add(&serial.output, 0) == 0;
+	return 0;
+}
+
+void serial_reset(void)
+{
+	pthread_mutex_lock(&serial.lock);
+	serial.ier = 0;
+	serial.lcr = 0;
+	serial.mcr = 0;
+	serial.fcr = 0;
+	serial.transmit_interrupt = false;
+	update_interrupt();
+	pthread_mutex_unlock(&serial.lock);
+}
+
+static uint8_t read_interrupt_id(void)
+{
+	uint8_t id = interrupt_id();
+
+	if (id == UART_IIR_THRI)
+		serial.transmit_interrupt = false;
+	return id | (serial.fcr & UART_FCR_ENABLE_FIFO ? 0xc0 : 0);
+}
+
+static uint8_t read_register(uint16_t offset)
+{
+	const bool dlab = serial.lcr & UART_LCR_DLAB;
+
+	switch (offset) {
+	case UART_RX:
+		return dlab ? serial.divisor[0] : receive();
+	case UART_IER:
+		return dlab ? serial.divisor[1] : serial.ier;
+	case UART_IIR:
+		return read_interrupt_id();
+	case UART_LCR:
+		return serial.lcr;
+	case UART_MCR:
+		return serial.mcr;
+	case UART_LSR:
+		return (serial.nb_received ? UART_LSR_DR : 0) |
+		       (serial.transmit_full ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
+	case UART_MSR:
+		/* In loopback, by which drivers tell a port from none, the outputs. */
+		if (serial.mcr & UART_MCR_LOOP)
+			return (serial.mcr & UART_MCR_RTS ? UART_MSR_CTS : 0) |
+			       (serial.mcr & UART_MCR_DTR ? UART_MSR_DSR : 0) |
+			       (serial.mcr & UART_MCR_OUT1 ? UART_MSR_RI : 0) |
+			       (serial.mcr & UART_MCR_OUT2 ? UART_MSR_DCD : 0);
+		return UART_MSR_DCD | UART_MSR_DSR | UART_MSR_CTS;
+	case UART_SCR:
+		return serial.scratch;
+	}
+	return 0xff;
+}
+
+static void write_register(uint16_t offset, uint8_t value)
+{
+	const bool dlab = serial.lcr & UART_LCR_DLAB;
+
+	switch (offset) {
+	case UART_TX:
+		if (dlab)
+			serial.divisor[0] = value;
+		else if (!(serial.mcr & UART_MCR_LOOP))
+			transmit(value);
+		break;
+	case UART_IER:
+		if (dlab) {
+			serial.divisor[1] = value;
+			break;
+		}
+		/* Enabled while the port is empty, the interrupt comes at once. */
+		if (!(serial.ier & UART_IER_THRI) && (value & UART_IER_THRI))
+			serial.transmit_interrupt = !serial.transmit_full;
+		serial.ier = value & 0x0f;
+		break;
+	case UART_FCR:
+		serial.fcr = value;
+		break;
+	case UART_LCR:
+		serial.lcr = value;
+		break;
+	case UART_MCR:
+		serial.mcr = value;
+		break;
+	case UART_SCR:
+		serial.scratch = value;
+		break;
+	}
+}
+
+uint8_t serial_read(uint16_t offset)
+{
+	uint8_t value;
+
+	pthread_mutex_lock(&serial.lock);
+	value = read_register(offset);
+	update_interrupt();
+	pthread_mutex_unlock(&serial.lock);
+	return value;
+}
+
+void serial_write(uint16_t offset, uint8_t value)
+{
+	pthread_mutex_lock(&serial.lock);
+	write_register(offset, value);
+	update_interrupt();
+	pthread_mutex_unlock(&serial.lock);
+}

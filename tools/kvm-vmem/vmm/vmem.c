@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <linux/virtio_config.h>
+#include <linux/virtio_ids.h>
+
+#include "machine.h"
+#include "vmem.h"
+#include "vmm.h"
+
+static struct vmem *to_vmem(struct virtio_device *device)
+{
+	return container_of(device, struct vmem, device);
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+static void count(struct vmem *vmem, uint16_t type, uint64_t ns)
+{
+	struct vmem_statistics *statistics;
+
+	if (type >= VMEM_NB_REQUESTS)
+		return;
+	statistics = &vmem->statistics[type];
+	statistics->nb++;
+	statistics->total_ns += ns;
+	if (ns > statistics->most_ns)
+		statistics->most_ns = ns;
+}
+
+static int vmem_handle(struct virtio_device *device, const struct virtqueue_chain *chain)
+{
+	struct vmem *vmem = to_vmem(device);
+	struct virtio_mem_req request;
+	struct virtio_mem_resp response;
+	uint64_t start = now_ns();
+	int ret;
+
+	/* A copy: the driver may change its own at any time. */
+	ret = chain_read(chain, device->memory, &request, sizeof(request));
+	if (ret != sizeof(request))
+		return -EPROTO;
+	memset(&response, 0, sizeof(response));
+	ret = vmem->ops->handle(vmem, &request, &response);
+	if (ret < 0) {
+		machine_stop(VMM_EXIT_FAILED, "%s: a request could not be handled: %s",
+			     vmem->options.label, strerror(-ret));
+		return ret;
+	}
+	ret = chain_write(chain, device->memory, &response, sizeof(response));
+	if (ret != sizeof(response))
+		return -EPROTO;
+	count(vmem, request.type, now_ns() - start);
+	return ret;
+}
+
+static void vmem_read_config(struct virtio_device *device, void *config)
+{
+	struct vmem *vmem = to_vmem(device);
+
+	vmem->ops->get_config(vmem, config);
+}
+
+/*
+ * Whoever does not promise to keep off unplugged memory can only be given all of
+ * it, as in static mode.
+ */
+static bool vmem_accepts(struct virtio_device *device, uint64_t features)
+{
+	return to_vmem(device)->mode == VMEM_STATIC ||
+	       (features & (1ULL << VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE));
+}
+
+static const struct virtio_ops vmem_virtio_ops = {
+	.id = VIRTIO_ID_MEM,
+	.config_size = sizeof(struct virtio_mem_config),
+	.read_config = vmem_read_config,
+	.accepts = vmem_accepts,
+	.handle = vmem_handle,
+};
+
+struct vmem *vmem_new(const struct vmem_options *options, enum vmem_mode mode, int vm_fd,
+		      uint32_t memslot)
+{
+	struct vmem *vmem = calloc(1, sizeof(*vmem));
+
+	if (!vmem)
+		die(VMM_EXIT_FAILED, "no memory");
+	vmem->device.ops = &vmem_virtio_ops;
+	vmem->device.offered = 1ULL << VIRTIO_F_VERSION_1 |
+			       1ULL << VIRTIO_MEM_F_UNPLUGGED_INACCESSIBLE;
+	if (options->node >= 0)
+		vmem->device.offered |= 1ULL << VIRTIO_MEM_F_ACPI_PXM;
+	vmem->ops = mode == VMEM_GROUP ? &vmem_group_ops : &vmem_user_ops;
+	vmem->mode = mode;
+	vmem->options = *options;
+	vmem->memslot = memslot;
+	vmem->ops->open(vmem, vm_fd);
+	return vmem;
+}
+
+void vmem_requested_size_changed(struct vmem *vmem)
+{
+	virtio_config_changed(&vmem->device);
+}
