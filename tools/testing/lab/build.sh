@@ -11,7 +11,7 @@ copy_sources() {
 	local into=$1 file
 
 	mkdir -p "$into"
-	(cd "$LAB_ROOT" && cp -rpu --parents Kbuild Kconfig drivers include "$into"/)
+	(cd "$LAB_ROOT" && cp -rpu --parents Kbuild Kconfig Makefile drivers include "$into"/)
 	while IFS= read -r file; do
 		[[ -e $LAB_ROOT/$file ]] || rm -f "${into:?}/$file"
 	done < <(cd "$into" && find . -type f \( -name '*.[ch]' -o -name Makefile -o -name Kbuild \) \
@@ -33,6 +33,19 @@ build_module() {
 	fi
 	# That BTF needs the kernel's vmlinux is no news, and none of ours.
 	grep -E 'warning:|error:|WARNING' "$log" >&2 || true
+}
+
+# install_module SERIES ROOT: as on any host.
+install_module() {
+	local series=$1 root=$2 dir log
+
+	dir=$(kernel_build_dir "$series")
+	log=$dir/install.log
+	if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$dir/src" \
+		KDIR="$(kernel_headers "$series")" INSTALL_MOD_PATH="$root" modules_install >"$log" 2>&1; then
+		show_log "$log"
+		die_environment "the module cannot be installed for Linux $series"
+	fi
 }
 
 # make_tests SERIES TARGET: the contract with the tests' makefile.

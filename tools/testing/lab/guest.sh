@@ -17,7 +17,7 @@ build_guest() {
 	root=$dir/root
 	rm -rf "$dir"
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp}
-	pack_modules "$series" "$root" "${guest_modules[*]}"
+	pack_modules "$series" "$root" "${guest_modules[@]}"
 	pack_busybox "$series" "$root"
 	cp "$LAB_ROOT/tools/testing/guest/init" "$root/init"
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -o "$root/bin/memory" \
@@ -26,4 +26,17 @@ build_guest() {
 	strip "$root/bin/memory"
 	pack_cpio "$root" "$dir/initrd"
 	cp "$(kernel_dir "$series")/root/boot/vmlinuz-$(kernel_release "$series")" "$dir/bzImage"
+}
+
+# build_mini SERIES: the miniature guest kernel, build/<series>/mini/mini.
+build_mini() {
+	local series=$1 log
+
+	log=$(kernel_build_dir "$series")/mini.log
+	if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory \
+		-C "$LAB_ROOT/tools/testing/guest/mini" OUT="$(kernel_build_dir "$series")/mini" \
+		KHDR="$(kernel_dir "$series")/uapi" -j"$(nproc)" all >"$log" 2>&1; then
+		show_log "$log"
+		die_environment "the miniature guest kernel does not build"
+	fi
 }

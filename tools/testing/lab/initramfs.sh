@@ -7,16 +7,15 @@
 # Besides what they depend on.
 lab_modules=(kvm kvm_amd kvm_intel)
 
-# pack_modules SERIES INTO "NAME..." MODULE.KO...: the kernel's own modules by NAME,
-# with what they depend on, and others from files.
+# pack_modules SERIES INTO NAME...: the kernel's own modules, with what they depend on.
 pack_modules() {
-	local series=$1 into=$2 names=$3 release module file
+	local series=$1 into=$2 release module file
 	local -a files=()
 
-	shift 3
+	shift 2
 	release=$(kernel_release "$series")
-	mkdir -p "$into/lib/modules/$release/extra"
-	for module in $names; do
+	mkdir -p "$into/lib/modules/$release"
+	for module in "$@"; do
 		# -C: not this machine's configuration.
 		mapfile -t -O "${#files[@]}" files < <(modprobe -C /dev/null \
 			-d "$(kernel_dir "$series")/root" -S "$release" --show-depends "$module" |
@@ -27,7 +26,6 @@ pack_modules() {
 	done
 	# Inside, busybox loads them.
 	find "$into/lib/modules" -name '*.ko.xz' -exec xz -d {} +
-	[[ $# -eq 0 ]] || cp "$@" "$into/lib/modules/$release/extra/"
 	cp "$(kernel_dir "$series")"/root/lib/modules/"$release"/modules.{order,builtin,builtin.modinfo} \
 		"$into/lib/modules/$release/"
 	depmod -b "$into" "$release"

@@ -33,9 +33,8 @@ needs_guest() {
 # prepare_root SERIES ROOT MODE [COMMAND]: all but what pack_initramfs adds.
 # LAB_ADD: further files and directories, which go to /lab.
 prepare_root() {
-	local series=$1 root=$2 mode=$3 build name
+	local series=$1 root=$2 mode=$3 name
 
-	build=$(kernel_build_dir "$series")
 	rm -rf "$root"
 	mkdir -p "$root/lab/tests" "$root/bin"
 	for name in "${lab_tools[@]}"; do
@@ -45,9 +44,11 @@ prepare_root() {
 	if [[ ${#LAB_ADD[@]} -gt 0 ]]; then
 		cp -rL "${LAB_ADD[@]}" "$root/lab/"
 	fi
+	build_mini "$series"
+	mkdir -p "$root/lab/guest"
+	cp "$build/mini/mini" "$root/lab/guest/"
 	if needs_guest; then
 		build_guest "$series"
-		mkdir "$root/lab/guest"
 		cp "$(guest_dir "$series")"/{bzImage,initrd} "$root/lab/guest/"
 	fi
 	for name in "${tests[@]}"; do
@@ -60,7 +61,8 @@ prepare_root() {
 	if [[ -n ${KVM_VMEM_SECONDS-} ]]; then
 		printf 'export KVM_VMEM_SECONDS=%q\n' "$KVM_VMEM_SECONDS" >>"$root/lab/config"
 	fi
-	pack_modules "$series" "$root" "${lab_modules[*]}" "$build/src/drivers/virt/kvm_vmem/kvm_vmem.ko"
+	pack_modules "$series" "$root" "${lab_modules[@]}"
+	install_module "$series" "$root"
 }
 
 # run_kernel SERIES MODE [COMMAND]: the last thing that a shell does, as it keeps
