@@ -33,8 +33,9 @@ needs_guest() {
 # prepare_root SERIES ROOT MODE [COMMAND]: all but what pack_initramfs adds.
 # LAB_ADD: further files and directories, which go to /lab.
 prepare_root() {
-	local series=$1 root=$2 mode=$3 name
+	local series=$1 root=$2 mode=$3 build name
 
+	build=$(kernel_build_dir "$series")
 	rm -rf "$root"
 	mkdir -p "$root/lab/tests" "$root/bin"
 	for name in "${lab_tools[@]}"; do
