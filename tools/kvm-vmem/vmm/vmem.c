@@ -51,6 +51,9 @@ static int vmem_handle(struct virtio_device *device, const struct virtqueue_chai
 		return -EPROTO;
 	memset(&response, 0, sizeof(response));
 	ret = vmem->ops->handle(vmem, &request, &response);
+	/* There is no such request. */
+	if (ret == -EPROTO)
+		return ret;
 	if (ret < 0) {
 		machine_stop(VMM_EXIT_FAILED, "%s: a request could not be handled: %s",
 			     vmem->options.label, strerror(-ret));

@@ -55,8 +55,9 @@ struct vmem;
  * struct vmem_ops - memory behind the device
  * @open: Makes it, for vmem->options, and fills in vmem->{hva,options.block_size}.
  *	Ends the program if that fails
- * @handle: Handles a driver's request, which may be anything. Returns 0, or
- *	-errno if the VM cannot go on
+ * @handle: Handles a driver's request, which may be anything. Returns 0; -EPROTO
+ *	for a request that there is not, as QEMU the device then needs a reset; or
+ *	another -errno if the VM cannot go on
  * @get_config: What the driver reads
  * @is_plugged: Whether all blocks of a range of the region are plugged
  * @set_requested_size: -EINVAL if the size is wrong
