@@ -128,6 +128,15 @@ int virtqueue_push(struct virtqueue *queue, const struct guest_memory *memory,
 	return !(__atomic_load_n(&avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
 }
 
+uint64_t chain_writable_size(const struct virtqueue_chain *chain)
+{
+	uint64_t size = 0;
+
+	for (unsigned int i = 0; i < chain->nb_writable; i++)
+		size += chain->buffers[chain->nb_readable + i].size;
+	return size;
+}
+
 /* Copies to or from @nb buffers. */
 static int copy(const struct virtqueue_buffer *buffers, unsigned int nb,
 		const struct guest_memory *memory, void *data, size_t size, bool write)

@@ -95,6 +95,9 @@ int virtqueue_pop(struct virtqueue *queue, const struct guest_memory *memory,
 int virtqueue_push(struct virtqueue *queue, const struct guest_memory *memory,
 		   const struct virtqueue_chain *chain, uint32_t written);
 
+/* Size of the writable buffers together, in bytes. */
+uint64_t chain_writable_size(const struct virtqueue_chain *chain);
+
 /**
  * chain_read() - copy from the readable buffers
  * @chain: The chain

@@ -47,7 +47,7 @@ static int vmem_handle(struct virtio_device *device, const struct virtqueue_chai
 
 	/* A copy: the driver may change its own at any time. */
 	ret = chain_read(chain, device->memory, &request, sizeof(request));
-	if (ret != sizeof(request))
+	if (ret != sizeof(request) || chain_writable_size(chain) < sizeof(response))
 		return -EPROTO;
 	memset(&response, 0, sizeof(response));
 	ret = vmem->ops->handle(vmem, &request, &response);
