@@ -276,6 +276,8 @@ static uint32_t read_register(const struct virtio_device *device, uint64_t offse
 		return device->generation;
 	case VIRTIO_MMIO_SHM_LEN_LOW:
 	case VIRTIO_MMIO_SHM_LEN_HIGH:
+	case VIRTIO_MMIO_SHM_BASE_LOW:
+	case VIRTIO_MMIO_SHM_BASE_HIGH:
 		/* There is no shared memory (4.2.2). */
 		return -1;
 	default:
