@@ -17,6 +17,8 @@ static void __noreturn reboot_with_a_block(void)
 {
 	print("mini: reboot: plugged=%llu plug=%d\n", (unsigned long long)config.plugged_size,
 	      vmem_plug(0, 1));
+	/* As the stock guest says that it has booted. */
+	print("\n@ready\n");
 	restart();
 }
 
