@@ -6,6 +6,7 @@
 KDIR ?= /lib/modules/$(shell uname -r)/build
 MODULE := drivers/virt/kvm_vmem/kvm_vmem.ko
 PREFIX ?= /usr/local
+TOOLS_OUT ?= $(CURDIR)/build/tools
 
 have-headers:
 	@test -e $(KDIR)/Makefile || { \
@@ -28,10 +29,10 @@ modules_install: have-headers
 		PATH=$$PATH:/sbin depmod -b "$(INSTALL_MOD_PATH)/" "$${release%% *}"
 
 tools:
-	$(MAKE) -C tools/kvm-vmem OUT=$(CURDIR)/build/tools PREFIX=$(PREFIX) all
+	$(MAKE) -C tools/kvm-vmem OUT=$(TOOLS_OUT) PREFIX=$(PREFIX) all
 
 install: tools
-	$(MAKE) -C tools/kvm-vmem OUT=$(CURDIR)/build/tools PREFIX=$(PREFIX) install
+	$(MAKE) -C tools/kvm-vmem OUT=$(TOOLS_OUT) PREFIX=$(PREFIX) install
 	$(MAKE) -C tools/kvm-vmem/install PREFIX=$(PREFIX) install
 
 clean:
