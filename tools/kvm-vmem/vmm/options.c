@@ -51,13 +51,16 @@ bool size_parse(const char *text, uint64_t *size)
 	const char *suffix;
 	unsigned long long value;
 	unsigned int shift = 0;
+	int base;
 	char *end;
 
 	/* strtoull() takes signs and space, too. */
 	if (!isdigit((unsigned char)*text))
 		return false;
 	errno = 0;
-	value = strtoull(text, &end, 0);
+	/* Base 0 would take leading zeros for octal. */
+	base = text[0] == '0' && text[1] == 'x' ? 16 : 10;
+	value = strtoull(text, &end, base);
 	if (errno)
 		return false;
 	if (*end) {

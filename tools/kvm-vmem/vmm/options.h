@@ -46,7 +46,7 @@ void options_parse(struct options *options, int argc, char **argv);
 
 /**
  * size_parse() - read a size
- * @text: Digits, then nothing or one of K, M, G, T
+ * @text: Decimal digits, or hexadecimal ones after 0x; then nothing or one of K, M, G, T
  * @size: In bytes
  *
  * Return: whether it is one, below 2^64
