@@ -60,7 +60,7 @@ compile_cxx() {
 find_man_pages() {
 	local name page man=$host/usr/share/man
 
-	for page in man1/vmemctl.1 man3/libkvm-vmem.3 man4/kvm_vmem.4 man4/kvm-vmem.4; do
+	for page in man1/vmemctl.1 man1/vmem-vmm.1 man3/libkvm-vmem.3 man4/kvm_vmem.4 man4/kvm-vmem.4; do
 		[[ -s $man/$page ]] || echo "no $page"
 	done
 	while read -r name; do
