@@ -203,8 +203,7 @@ TEST(a_vmem_has_what_it_is_given)
 {
 	const struct vmem_options *vmem;
 
-	test_taken("--vmem 1T,requested=4G,block=2M,label=web1,node=3,"
-		   "addr=0x200000000,memslot=1G,prealloc");
+	test_taken("--vmem 1T,requested=4G,block=2M,label=web1,node=3,addr=8G,memslot=1G,prealloc");
 	vmem = outcome->options.vmems;
 	ASSERT_EQ(1, outcome->options.nb_vmems);
 	ASSERT_EQ(1024 * GIB, vmem->size);

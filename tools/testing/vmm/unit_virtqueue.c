@@ -1,129 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * vmem-vmm's split virtqueue over memory of this process, built so that an access
- * beyond it stops the program. What a guest sees of it, hostile_vmm_test.c tests;
- * here are all rings that a random generator can think of, and a driver that
- * changes what the device is reading.
+ * The rules of vmem-vmm's split virtqueue, built so that an access beyond the
+ * guest's memory stops the program. What a guest sees of them, hostile_vmm_test.c
+ * tests.
  */
-#include <errno.h>
-
-#include <linux/virtio_ring.h>
-
-#include "virtqueue.h"
-#include "vmm.h"
-
-#include <kselftest_harness.h>
-
-#define N		VRING_DESC_F_NEXT
-#define W		VRING_DESC_F_WRITE
-
-/* Two ranges with a hole between them, and one whose second half is unplugged. */
-#define RAM		0ULL
-#define RAM_SIZE	(64 * KIB)
-#define HIGH		(4 * GIB)
-#define HIGH_SIZE	(16 * KIB)
-#define PLUGGABLE	(8 * GIB)
-#define PLUGGABLE_SIZE	(32 * KIB)
-#define PLUGGED_SIZE	(16 * KIB)
-
-#define DESC		(RAM + 4 * KIB)
-#define AVAIL		(RAM + 8 * KIB)
-#define USED		(RAM + 12 * KIB)
-#define BUFFERS		(RAM + 16 * KIB)
-#define SIZE		8
-
-struct rig {
-	struct guest_memory memory;
-	struct virtqueue queue;
-	struct virtqueue_chain chain;
-	char *ram, *high, *pluggable;
-	struct vring_desc *desc;
-	struct vring_avail *avail;
-	struct vring_used *used;
-};
+#include "rig.h"
 
 FIXTURE(queue) {
 	struct rig rig;
 };
 
-static bool is_plugged(void *owner, uint64_t gpa, uint64_t size)
-{
-	return gpa + size <= PLUGGABLE + PLUGGED_SIZE;
-}
-
-static void set_up(struct rig *rig)
-{
-	rig->queue = (struct virtqueue){
-		.size = SIZE, .desc = DESC, .avail = AVAIL, .used = USED,
-	};
-}
-
 FIXTURE_SETUP(queue)
 {
-	const struct vring_desc good = { BUFFERS, 16, 0, 0 };
-	int i;
-
-	self->rig.ram = calloc(1, RAM_SIZE);
-	self->rig.high = calloc(1, HIGH_SIZE);
-	/* What is not plugged is not even there. */
-	self->rig.pluggable = calloc(1, PLUGGED_SIZE);
-	ASSERT_TRUE(self->rig.ram && self->rig.high && self->rig.pluggable);
-	memory_add(&self->rig.memory, &(struct memory_range){ RAM, RAM_SIZE, self->rig.ram });
-	memory_add(&self->rig.memory, &(struct memory_range){ HIGH, HIGH_SIZE, self->rig.high });
-	memory_add(&self->rig.memory, &(struct memory_range){
-		PLUGGABLE, PLUGGABLE_SIZE, self->rig.pluggable, is_plugged,
-	});
-	self->rig.desc = (struct vring_desc *)(self->rig.ram + DESC);
-	self->rig.avail = (struct vring_avail *)(self->rig.ram + AVAIL);
-	self->rig.used = (struct vring_used *)(self->rig.ram + USED);
-	/* Nothing is refused just because what is there is none. */
-	for (i = 0; i < RAM_SIZE / sizeof(good); i++)
-		((struct vring_desc *)self->rig.ram)[i] = good;
-	memset(self->rig.avail, 0, 4 * KIB);
-	memset(self->rig.used, 0, 4 * KIB);
-	set_up(&self->rig);
-	ASSERT_TRUE(virtqueue_set_ready(&self->rig.queue));
+	ASSERT_TRUE(rig_create(&self->rig));
 }
 
 FIXTURE_TEARDOWN(queue)
 {
-	free(self->rig.ram);
-	free(self->rig.high);
-	free(self->rig.pluggable);
+	rig_destroy(&self->rig);
 }
-
-/* Makes a chain available. */
-static void offer(struct rig *rig, uint16_t head)
-{
-	rig->avail->ring[rig->avail->idx % SIZE] = head;
-	rig->avail->idx++;
-}
-
-static int pop(struct rig *rig)
-{
-	return virtqueue_pop(&rig->queue, &rig->memory, &rig->chain);
-}
-
-static int push(struct rig *rig, uint32_t written)
-{
-	return virtqueue_push(&rig->queue, &rig->memory, &rig->chain, written);
-}
-
-/* A chain of nothing but @desc is refused, and one of a good buffer is not. */
-#define test_refused(...) do { \
-	self->rig.desc[0] = (struct vring_desc){ BUFFERS, 16, 0, 0 }; \
-	offer(&self->rig, 0); \
-	ASSERT_EQ(1, pop(&self->rig)); \
-	self->rig.desc[0] = (struct vring_desc)__VA_ARGS__; \
-	offer(&self->rig, 0); \
-	ASSERT_EQ(-EPROTO, pop(&self->rig)); \
-} while (0)
-
-#define test_accepted(...) do { \
-	self->rig.desc[0] = (struct vring_desc)__VA_ARGS__; \
-	offer(&self->rig, 0); \
-	ASSERT_EQ(1, pop(&self->rig)); \
-} while (0)
 
 TEST_F(queue, without_chains_has_none)
 {
@@ -452,126 +347,6 @@ TEST_F(queue, buffers_may_go_away_meanwhile)
 	self->rig.memory.nb_ranges--;
 	ASSERT_EQ(-EPROTO, chain_read(&self->rig.chain, &self->rig.memory, data, 16));
 	ASSERT_EQ(-EPROTO, chain_write(&self->rig.chain, &self->rig.memory, data, 16));
-}
-
-static uint64_t xorshift(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
-
-static struct vring_desc random_desc(uint64_t *state)
-{
-	static const uint64_t starts[] = {
-		RAM, BUFFERS, BUFFERS, BUFFERS, RAM + RAM_SIZE, HIGH, HIGH + HIGH_SIZE, PLUGGABLE,
-		PLUGGABLE + PLUGGED_SIZE, PLUGGABLE + PLUGGABLE_SIZE, 0, 1ULL << 63, GIB,
-	};
-	static const uint32_t sizes[] = { 0, 1, 10, 16, 24, 4096, 16384, 1U << 31, ~0U };
-
-	return (struct vring_desc){
-		.addr = starts[xorshift(state) % ARRAY_SIZE(starts)] + xorshift(state) % 65 - 32,
-		.len = sizes[xorshift(state) % ARRAY_SIZE(sizes)],
-		.flags = xorshift(state) % 16 ? xorshift(state) % 4 : xorshift(state),
-		.next = xorshift(state) % 16 ? xorshift(state) % SIZE : xorshift(state),
-	};
-}
-
-/* Nothing that a device is given is elsewhere than in memory that there is. */
-static bool is_sound(struct rig *rig)
-{
-	const struct virtqueue_chain *chain = &rig->chain;
-	unsigned int i, nb = chain->nb_readable + chain->nb_writable;
-
-	for (i = 0; i < nb; i++) {
-		if (!chain->buffers[i].size ||
-		    !memory_at(&rig->memory, chain->buffers[i].gpa, chain->buffers[i].size))
-			return false;
-	}
-	return nb && nb <= SIZE && chain->head < SIZE;
-}
-
-TEST_F(queue, random_chains_are_sound_or_refused)
-{
-	uint64_t state = 0x9e3779b97f4a7c15;
-	unsigned int i, j, nb_sound = 0;
-	char data[64];
-	int ret;
-
-	for (i = 0; i < 200000; i++) {
-		for (j = 0; j < SIZE; j++)
-			self->rig.desc[j] = random_desc(&state);
-		set_up(&self->rig);
-		self->rig.avail->idx = 0;
-		offer(&self->rig, xorshift(&state) % (SIZE + 1));
-		ret = pop(&self->rig);
-		ASSERT_TRUE(ret == 1 || ret == -EPROTO);
-		if (ret != 1)
-			continue;
-		nb_sound++;
-		ASSERT_TRUE(is_sound(&self->rig));
-		ASSERT_LE(0, chain_read(&self->rig.chain, &self->rig.memory, data, sizeof(data)));
-		/* Into the rings, too: the driver's own doing. */
-		ASSERT_LE(0, chain_write(&self->rig.chain, &self->rig.memory, data, sizeof(data)));
-		ASSERT_LE(0, push(&self->rig, 0));
-	}
-	/* Else the generator is not worth its name. */
-	ASSERT_LT(1000, nb_sound);
-	ASSERT_GT(100000, nb_sound);
-}
-
-/* A driver that changes all that it can, whenever the device has checked something. */
-static bool change_everything(void *owner, uint64_t gpa, uint64_t size)
-{
-	struct rig *rig = owner;
-	int i;
-
-	for (i = 0; i < 2; i++)
-		rig->desc[i] = (struct vring_desc){ HIGH + HIGH_SIZE, ~0U, N | W, 0xffff };
-	for (i = 0; i < SIZE; i++)
-		rig->avail->ring[i] = 0xffff;
-	return gpa + size <= PLUGGABLE + PLUGGED_SIZE;
-}
-
-static void change_when_checked(struct rig *rig)
-{
-	rig->memory.ranges[2].accessible = change_everything;
-	rig->memory.ranges[2].owner = rig;
-}
-
-TEST_F(queue, what_was_checked_of_a_descriptor_is_used)
-{
-	change_when_checked(&self->rig);
-	test_accepted({ PLUGGABLE + 64, 16, 0, 0 });
-	ASSERT_EQ(1, self->rig.chain.nb_readable);
-	ASSERT_EQ(0, self->rig.chain.nb_writable);
-	ASSERT_EQ(PLUGGABLE + 64, self->rig.chain.buffers[0].gpa);
-	ASSERT_EQ(16, self->rig.chain.buffers[0].size);
-}
-
-TEST_F(queue, what_was_checked_of_a_link_is_followed)
-{
-	self->rig.desc[2] = (struct vring_desc){ BUFFERS, 16, W, 0 };
-	change_when_checked(&self->rig);
-	test_accepted({ PLUGGABLE + 64, 16, N, 2 });
-	ASSERT_EQ(1, self->rig.chain.nb_readable);
-	ASSERT_EQ(1, self->rig.chain.nb_writable);
-	ASSERT_EQ(BUFFERS, self->rig.chain.buffers[1].gpa);
-}
-
-TEST_F(queue, what_was_checked_of_a_head_is_given_back)
-{
-	struct vring_desc *table = (struct vring_desc *)self->rig.pluggable;
-
-	self->rig.queue.desc = PLUGGABLE;
-	change_when_checked(&self->rig);
-	table[3] = (struct vring_desc){ BUFFERS, 16, 0, 0 };
-	offer(&self->rig, 3);
-	ASSERT_EQ(1, pop(&self->rig));
-	ASSERT_EQ(3, self->rig.chain.head);
-	ASSERT_EQ(1, push(&self->rig, 16));
-	ASSERT_EQ(3, self->rig.used->ring[0].id);
 }
 
 TEST_HARNESS_MAIN
