@@ -11,7 +11,6 @@ lab_needs() {
 	cmd:gcc|gcc|to build the tests
 	cmd:gcc-12|gcc-12|to build the module: Debian built its kernels with it
 	libc.a|libc6-dev|to link the tests statically
-	libjson-c.a|libjson-c-dev|to build vmemctl
 	libelf.so.1|libelf1|for the kernel's objtool
 	cmd:pahole|pahole|for the type information (BTF) of modules for 6.12
 	cmd:cpio|cpio|to pack the initramfs
