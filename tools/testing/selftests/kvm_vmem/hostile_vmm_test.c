@@ -168,12 +168,6 @@ TEST_F(hostile, random_rings)
 	test_hostile("fuzz", 1);
 }
 
-/* All in one boot, as nothing of a test is to be left after it. */
-TEST_F(hostile, all_together)
-{
-	test_hostile("all", 200);
-}
-
 TEST_F(hostile, guest_that_reboots_finds_nothing_plugged)
 {
 	const char *line;
@@ -192,6 +186,8 @@ TEST_F(hostile, guest_that_reboots_finds_nothing_plugged)
 	ASSERT_LE(5, boots);
 }
 
+#define TOUCH "mini: touch: "
+
 /*
  * What a guest gets that accesses an unplugged block: its VM is ended, and the
  * operator told where.
@@ -199,19 +195,19 @@ TEST_F(hostile, guest_that_reboots_finds_nothing_plugged)
 #define test_touch(mode, how, is_violation) do { \
 	struct linux_guest *guest_ = &self->guest; \
 	char expected_[128]; \
-	unsigned long long addr_; \
 	const char *line_; \
 	int ret_ = run(guest_, mode, "touch=" how, TOUCH_TIME); \
 \
-	line_ = strstr(said(guest_), "mini: touch: " how " 0x"); \
+	line_ = strstr(said(guest_), TOUCH how " 0x"); \
 	ASSERT_NE(NULL, line_) \
 		linux_explain(guest_); \
-	ASSERT_EQ(1, sscanf(line_, "mini: touch: " how " 0x%llx", &addr_)); \
+	line_ += strlen(TOUCH how " "); \
 	ASSERT_EQ((is_violation) ? VIOLATION : ENDED, ret_) \
 		linux_explain(guest_); \
 	ASSERT_EQ(is_violation, !strstr(said(guest_), "goes on")); \
 	snprintf(expected_, sizeof(expected_), \
-		 "vmem-vmm: violation: guest accessed unplugged memory at 0x%llx\n", addr_); \
+		 "vmem-vmm: violation: guest accessed unplugged memory at %.*s\n", \
+		 (int)strcspn(line_, "\n"), line_); \
 	ASSERT_STREQ((is_violation) ? expected_ : "", complaints(guest_)); \
 } while (0)
 
