@@ -98,7 +98,7 @@ static struct vmem *find_vmem(const char *label)
 	return NULL;
 }
 
-static struct json_object *resize(char *arguments)
+static struct json_object *set_size(char *arguments)
 {
 	char *text = strtok_r(arguments, " ", &arguments);
 	struct vmem *vmem = find_vmem(arguments);
@@ -111,7 +111,7 @@ static struct json_object *resize(char *arguments)
 		return failure("which device? There is none, or there are several");
 	ret = vmem->ops->set_requested_size(vmem, size);
 	if (ret == -EINVAL)
-		return failure("the size is a multiple of the block size, and at most the region's");
+		return failure("no multiple of the block size, or more than the region");
 	return ret < 0 ? failure(strerror(-ret)) : vmem_info(vmem);
 }
 
@@ -124,7 +124,7 @@ static struct json_object *execute(char *line)
 	if (!strcmp(command, "info"))
 		return info();
 	if (!strcmp(command, "resize"))
-		return resize(line);
+		return set_size(line);
 	if (!strcmp(command, "quit")) {
 		machine_stop(VMM_EXIT_ENDED, NULL);
 		return json_object_new_object();

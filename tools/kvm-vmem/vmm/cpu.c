@@ -209,7 +209,11 @@ int cpu_enter_64bit(const struct vcpu *vcpu, uint64_t rip, uint64_t boot_params,
 	if (ioctl(vcpu->fd, KVM_GET_SREGS, &sregs) < 0)
 		return -errno;
 	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
+	sregs.ds = data;
+	sregs.es = data;
+	sregs.fs = data;
+	sregs.gs = data;
+	sregs.ss = data;
 	sregs.cr0 = CR0_PE | CR0_ET | CR0_PG;
 	sregs.cr3 = page_tables;
 	sregs.cr4 = CR4_PAE;

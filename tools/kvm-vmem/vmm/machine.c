@@ -103,9 +103,9 @@ static void open_kvm(void)
 
 	machine.kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (machine.kvm < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
-		die(VMM_EXIT_FAILED, "there is no /dev/kvm: load KVM (modprobe kvm_amd or kvm_intel)");
+		die(VMM_EXIT_FAILED, "there is no /dev/kvm: modprobe kvm_amd or kvm_intel");
 	if (machine.kvm < 0 && errno == EACCES)
-		die(VMM_EXIT_FAILED, "no permission for /dev/kvm: it takes to be in the group kvm");
+		die(VMM_EXIT_FAILED, "no permission for /dev/kvm: join the group kvm");
 	if (machine.kvm < 0)
 		die(VMM_EXIT_FAILED, "/dev/kvm: %s", strerror(errno));
 	machine.vm = ioctl(machine.kvm, KVM_CREATE_VM, 0);
@@ -135,11 +135,11 @@ static void add_ram(char *hva, uint32_t memslot, uint64_t gpa, uint64_t size)
 
 static void create_ram(void)
 {
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE;
 	const uint64_t size = machine.options->memory_size;
 	char *hva = memory_reserve(size, 2 * MIB);
 
-	if (!hva || mmap(hva, size, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED)
+	if (!hva || mmap(hva, size, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED)
 		die(VMM_EXIT_FAILED, "no memory for the guest: %s", strerror(errno));
 	/* Without CONFIG_TRANSPARENT_HUGEPAGE it is refused, and all is well. */
 	madvise(hva, size, machine.options->huge_pages ? MADV_HUGEPAGE : MADV_NOHUGEPAGE);
@@ -173,10 +173,11 @@ static bool vmem_accessible(void *owner, uint64_t gpa, uint64_t size)
  */
 static void place_vmem(struct vmem_options *options, uint64_t *free, unsigned int physical_bits)
 {
+	const uint64_t alignment = options->block_size > GIB ? options->block_size : GIB;
 	const uint64_t most = 1ULL << physical_bits;
 
 	if (!options->addr)
-		options->addr = align_up(*free, options->block_size > GIB ? options->block_size : GIB);
+		options->addr = align_up(*free, alignment);
 	if (options->addr < *free)
 		die(VMM_EXIT_USAGE, "--vmem %s: at 0x%llx there is other memory, up to 0x%llx",
 		    options->label, (unsigned long long)options->addr, (unsigned long long)*free);

@@ -48,12 +48,13 @@ static int add_buffer(struct virtqueue_chain *chain, const struct guest_memory *
 	/* Nobody negotiated indirect descriptors. */
 	if (desc->flags & VRING_DESC_F_INDIRECT)
 		return -EPROTO;
+	/* Those that the device reads come first. */
+	if (!(desc->flags & VRING_DESC_F_WRITE) && chain->nb_writable)
+		return -EPROTO;
 	if (!desc->len || !memory_at(memory, desc->addr, desc->len))
 		return -EPROTO;
 	if (desc->flags & VRING_DESC_F_WRITE)
 		chain->nb_writable++;
-	else if (chain->nb_writable)
-		return -EPROTO;
 	else
 		chain->nb_readable++;
 	chain->buffers[n] = (struct virtqueue_buffer){ .gpa = desc->addr, .size = desc->len };

@@ -67,10 +67,10 @@ static void check_open(int fd)
 	case -ENOENT:
 	case -ENODEV:
 	case -ENXIO:
-		die(VMM_EXIT_FAILED, "there is no /dev/kvm-vmem: load the module (modprobe kvm_vmem), or use --vmem-mode");
+		die(VMM_EXIT_FAILED, "no /dev/kvm-vmem: load the module, modprobe kvm_vmem");
 	case -EACCES:
 	case -EPERM:
-		die(VMM_EXIT_FAILED, "no permission for /dev/kvm-vmem: it takes to be in the group kvm");
+		die(VMM_EXIT_FAILED, "no permission for /dev/kvm-vmem: join the group kvm");
 	}
 	if (fd < 0)
 		die(VMM_EXIT_FAILED, "/dev/kvm-vmem: %s", strerror(-fd));
