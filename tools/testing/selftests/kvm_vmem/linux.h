@@ -20,11 +20,13 @@
 
 /*
  * What the guest's kernel is told. Memory that is plugged can be given back; an oops
- * ends the guest; an emulated CPU is slow without being stuck.
+ * ends the guest; an emulated CPU is slow without being stuck. QEMU's emulation does not
+ * intercept XSETBV, so that KVM and the guest would not agree on what XSAVE saves.
  */
 #define LINUX_APPEND \
 	"console=ttyS0 loglevel=4 memhp_default_state=online_movable panic=-1 " \
-	"oops=panic rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 no_timer_check"
+	"oops=panic rcupdate.rcu_cpu_stall_timeout=60 watchdog_thresh=30 no_timer_check " \
+	"noxsave"
 /* More of it: virtio_mem is not loaded. */
 #define LINUX_NO_DRIVER " kvm_vmem.guest=nodriver"
 
