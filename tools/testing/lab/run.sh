@@ -3,9 +3,9 @@
 #
 # Boots a kernel and has it run the tests, a command or a shell.
 
-# build_and_choose_tests SERIES: fills tests_dir and tests, from the kselftests
+# build_and_match_tests SERIES: fills tests_dir and matching, from the kselftests
 # or the programs in LAB_FROM, with those whose names match LAB_TESTS.
-build_and_choose_tests() {
+build_and_match_tests() {
 	local series=$1 name
 	local -a all
 
@@ -17,17 +17,31 @@ build_and_choose_tests() {
 		tests_dir=$(kernel_build_dir "$series")/tests
 		mapfile -t all < <(list_tests "$series")
 	fi
-	tests=()
+	matching=()
 	for name in "${all[@]}"; do
 		# shellcheck disable=SC2053 # a pattern
-		[[ $name != $LAB_TESTS ]] || tests+=("$name")
+		[[ $name != $LAB_TESTS ]] || matching+=("$name")
 	done
-	[[ ${#tests[@]} -gt 0 ]] || die_usage "no test matches '$LAB_TESTS'"
+	[[ ${#matching[@]} -gt 0 ]] || die_usage "no test matches '$LAB_TESTS'"
 }
 
 # The stock guest is large, and only some need it.
 needs_guest() {
 	[[ -n $LAB_GUEST || " ${tests[*]}" == *' linux_'* ]]
+}
+
+# choose_tests WHICH: of those that match, fills tests with those that have a stock
+# guest ("guests"), or with the others. They run in boots of their own: see
+# qemu_command.
+choose_tests() {
+	local name is_guests
+
+	tests=()
+	for name in "${matching[@]}"; do
+		is_guests=''
+		[[ $name != linux_* ]] || is_guests=guests
+		[[ $is_guests != "$1" ]] || tests+=("$name")
+	done
 }
 
 # prepare_root SERIES ROOT MODE [COMMAND]: all but what pack_initramfs adds.
@@ -66,13 +80,22 @@ prepare_root() {
 	install_module "$series" "$root"
 }
 
+# test_timeout SERIES: seconds; what looks over every access's shoulder is slow.
+test_timeout() {
+	case $1 in
+	debug) printf 900 ;;
+	*) printf 240 ;;
+	esac
+}
+
 # run_kernel SERIES MODE [COMMAND]: the last thing that a shell does, as it keeps
 # the lock and a trap. Exits as the lab does; with the status of a command.
 run_kernel() {
-	local series mode build out tests_dir=''
-	local -a tests qemu
+	local series mode build out tests_dir='' which status worst=0
+	local -a matching=() tests=() qemu
 
 	series=$1 mode=$2
+	: "${LAB_TIMEOUT:=$(test_timeout "$series")}"
 	build=$(kernel_build_dir "$series")
 	out=${LAB_OUT:-$LAB_BUILD/out}
 	mkdir -p "$out"
@@ -81,17 +104,35 @@ run_kernel() {
 	say "$series" "building"
 	build_module "$series"
 	build_tools "$series"
-	tests=()
-	[[ $mode == command ]] || build_and_choose_tests "$series"
-	prepare_root "$series" "$build/root" "$mode" "${3-}"
-	pack_initramfs "$series" "$build/root" "$build/initramfs"
-
-	qemu_command "$series" "$build/initramfs"
-	if [[ $mode == shell ]]; then
-		"${qemu[@]}" -serial mon:stdio
+	if [[ $mode != tests ]]; then
+		[[ $mode != shell ]] || build_and_match_tests "$series"
+		tests=("${matching[@]}")
+		prepare_boot "$@"
+		if [[ $mode == shell ]]; then
+			"${qemu[@]}" -serial mon:stdio
+			return
+		fi
+		boot_and_read "$series" "$mode" "$out/$series"
 		return
 	fi
-	boot_and_read "$series" "$mode" "$out/$series"
+	build_and_match_tests "$series"
+	for which in '' guests; do
+		choose_tests "$which"
+		rm -f "$out/$series${which:+-$which}.tap"
+		[[ ${#tests[@]} -gt 0 ]] || continue
+		prepare_boot "$@"
+		status=0
+		boot_and_read "$series" "$mode" "$out/$series${which:+-$which}" || status=$?
+		[[ $status -le $worst ]] || worst=$status
+	done
+	return "$worst"
+}
+
+# prepare_boot SERIES MODE [COMMAND]: fills qemu.
+prepare_boot() {
+	prepare_root "$1" "$build/root" "$2" "${3-}"
+	pack_initramfs "$1" "$build/root" "$build/initramfs"
+	qemu_command "$1" "$build/initramfs"
 }
 
 # boot_and_read SERIES MODE OUT
