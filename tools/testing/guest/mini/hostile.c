@@ -161,10 +161,33 @@ bool plug_places(void)
 	       vmem_plug(border - 1, 2) == VIRTIO_MEM_RESP_ACK;
 }
 
+/*
+ * What a device finds if it looks beyond the end of its table are good chains, so
+ * that nothing but its own check keeps it from them.
+ */
+static void use_large_table(void)
+{
+	struct vring_desc *table = (struct vring_desc *)(FREE_RAM + 16 * MiB);
+	uint32_t i;
+
+	for (i = 0; i <= UINT16_MAX; i += 2) {
+		table[i] = (struct vring_desc){
+			.addr = (uint64_t)&request, .len = sizeof(request),
+			.flags = VRING_DESC_F_NEXT, .next = i + 1,
+		};
+		table[i + 1] = (struct vring_desc){
+			.addr = (uint64_t)&response, .len = sizeof(response),
+			.flags = VRING_DESC_F_WRITE,
+		};
+	}
+	vmem.queue.desc = (uint64_t)table;
+}
+
 void run_hostile(const char *tests)
 {
 	chosen = tests;
 	map(config.addr, 4 * config.block_size);
+	use_large_table();
 	hostile_registers();
 	hostile_features();
 	hostile_setup();

@@ -266,6 +266,8 @@ static void the_other_devices_that_are_malformed(void)
 		{ .len = 16, .flags = W | N, .next = 0xffff },
 		{ .len = 16, .flags = VRING_DESC_F_INDIRECT },
 		{ .len = ~0U, .flags = W },
+		/* Nothing is for the device to read. */
+		{ .len = 16, .flags = N, .next = 1 },
 	};
 	unsigned int i;
 
@@ -273,6 +275,7 @@ static void the_other_devices_that_are_malformed(void)
 		check(virtio_start(&rng), "%u: does not start", i);
 		rng.desc[0] = bad[i];
 		rng.desc[0].addr = buffer_addr(RESPONSE);
+		rng.desc[1] = (struct vring_desc){ .addr = buffer_addr(RESPONSE), .len = 16, .flags = W };
 		virtio_submit(&rng, 0);
 		expect_fault(&rng, 0);
 		expect_answers();

@@ -72,6 +72,16 @@ static void do_not_change_once_they_are_agreed_on(void)
 	expect_answers();
 }
 
+static void are_none_after_a_reset(void)
+{
+	uint32_t status = DRIVING | VIRTIO_CONFIG_S_FEATURES_OK;
+
+	virtio_reset(&vmem);
+	virtio_write(&vmem, VIRTIO_MMIO_STATUS, status);
+	status = virtio_read(&vmem, VIRTIO_MMIO_STATUS);
+	check(status == DRIVING, "status 0x%x", status);
+}
+
 /* Whoever skips the negotiation is not served. */
 static void that_nobody_agreed_on_serve_nobody(void)
 {
@@ -106,6 +116,7 @@ static const struct test tests[] = {
 	  without_unplugged_inaccessible_depend_on_the_memory },
 	{ "past_the_64th_are_refused", past_the_64th_are_refused },
 	{ "do_not_change_once_they_are_agreed_on", do_not_change_once_they_are_agreed_on },
+	{ "are_none_after_a_reset", are_none_after_a_reset },
 	{ "that_nobody_agreed_on_serve_nobody", that_nobody_agreed_on_serve_nobody },
 	{ "that_were_refused_serve_nobody", that_were_refused_serve_nobody },
 };

@@ -135,7 +135,7 @@ TEST_F(hostile, registers)
 
 TEST_F(hostile, features)
 {
-	test_hostile("features", 7);
+	test_hostile("features", 8);
 }
 
 TEST_F(hostile, setup_of_a_queue)
@@ -145,7 +145,7 @@ TEST_F(hostile, setup_of_a_queue)
 
 TEST_F(hostile, ring)
 {
-	test_hostile("ring", 12);
+	test_hostile("ring", 13);
 }
 
 TEST_F(hostile, chains)
