@@ -275,7 +275,9 @@ static void the_other_devices_that_are_malformed(void)
 		check(virtio_start(&rng), "%u: does not start", i);
 		rng.desc[0] = bad[i];
 		rng.desc[0].addr = buffer_addr(RESPONSE);
-		rng.desc[1] = (struct vring_desc){ .addr = buffer_addr(RESPONSE), .len = 16, .flags = W };
+		rng.desc[1] = rng.desc[0];
+		rng.desc[1].len = 16;
+		rng.desc[1].flags = W;
 		virtio_submit(&rng, 0);
 		expect_fault(&rng, 0);
 		expect_answers();
