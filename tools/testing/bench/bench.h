@@ -46,5 +46,8 @@ void bench_shrink(void);
 void bench_unplug(void);
 void bench_fault(void);
 void bench_hostile(void);
+void bench_request(void);
+void bench_guest(void);
+void bench_busy(void);
 
 #endif /* KVM_VMEM_BENCH_H */

@@ -7,24 +7,31 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
 
+/* A VMM of its own has all CPUs. */
 static const struct {
 	const char *name;
 	void (*run)(void);
+	bool all_cpus;
 } benchmarks[] = {
-	{ "fault", bench_fault },
-	{ "unplug", bench_unplug },
-	{ "hostile", bench_hostile },
-	{ "shrink", bench_shrink },
+	{ "fault", bench_fault, false },
+	{ "unplug", bench_unplug, false },
+	{ "hostile", bench_hostile, false },
+	{ "shrink", bench_shrink, false },
+	{ "request", bench_request, true },
+	{ "guest", bench_guest, true },
+	{ "busy", bench_busy, true },
 };
 
 void bench_say(const char *format, ...)
@@ -141,25 +148,36 @@ void bench_destroy(struct bench_device *device)
 }
 
 /* A process that moves between CPUs pays for interrupts to the one it left. */
-static void stay_on_one_cpu(void)
+static void choose_cpus(bool all)
 {
 	cpu_set_t cpus;
+	int i;
 
 	CPU_ZERO(&cpus);
-	CPU_SET(0, &cpus);
-	bench_check(sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0,
-		    "a CPU of its own");
+	for (i = 0; i < (all ? get_nprocs() : 1); i++)
+		CPU_SET(i, &cpus);
+	bench_check(sched_setaffinity(0, sizeof(cpus), &cpus) ? -errno : 0, "CPUs");
 }
 
+static bool is_wanted(const char *name, char **names)
+{
+	for (; *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return false;
+}
+
+/* Runs those that are named. */
 int main(int argc, char **argv)
 {
 	unsigned int i;
 
-	stay_on_one_cpu();
+	(void)argc;
 	for (i = 0; i < sizeof(benchmarks) / sizeof(*benchmarks); i++) {
-		if (argc > 1 && strcmp(argv[1], benchmarks[i].name))
+		if (!is_wanted(benchmarks[i].name, argv + 1))
 			continue;
 		bench_say("%s", benchmarks[i].name);
+		choose_cpus(benchmarks[i].all_cpus);
 		benchmarks[i].run();
 	}
 	return 0;

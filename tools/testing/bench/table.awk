@@ -29,6 +29,14 @@ function compare(text, key, base, bar) {
 		unit[key], value[base], ratio, bar, ratio <= bar ? "met" : "MISSED"
 }
 
+# Without a bar.
+function beside(text, key, base) {
+	if (!(key in value) || !(base in value))
+		return
+	printf "%-46s %11.6g %-6s %11.6g   %6.3f\n", text, value[key], unit[key],
+		value[base], value[base] ? value[key] / value[base] : 0
+}
+
 function exact(text, key, bar) {
 	if (!(key in value))
 		return
@@ -56,4 +64,28 @@ END {
 		"shrink_refaults,eager,", 1 / 12)
 	compare("wall time of it, against eager deletion", "shrink_wall_ms,group,",
 		"shrink_wall_ms,eager,", 0.1)
+	beside("PLUG as a guest sees it, beside dynamic-user", "request_us,group,",
+		"request_us,dynamic-user,")
+	beside("the same, of the only block", "request_replug_us,group,",
+		"request_replug_us,dynamic-user,")
+	beside("UNPLUG, of the only block", "request_reunplug_us,group,",
+		"request_reunplug_us,dynamic-user,")
+	compare("a guest grows by 4 GiB, against QEMU", "guest_plug_ms,group,",
+		"guest_plug_ms,qemu,", 1)
+	compare("it shrinks again, against QEMU", "guest_unplug_ms,group,",
+		"guest_unplug_ms,qemu,", 1)
+	compare("page faults of it, against QEMU", "guest_unplug_faults,group,",
+		"guest_unplug_faults,qemu,", 1)
+	compare("it shrinks, against QEMU with a memfd", "guest_unplug_ms,group,",
+		"guest_unplug_ms,qemu-memfd,", 0.5)
+	compare("page faults of it, against QEMU with a memfd",
+		"guest_unplug_faults,group,", "guest_unplug_faults,qemu-memfd,", 0.02)
+	beside("it shrinks, beside one memslot", "guest_unplug_ms,group,",
+		"guest_unplug_ms,static,")
+	beside("it shrinks, beside dynamic-user", "guest_unplug_ms,group,",
+		"guest_unplug_ms,dynamic-user,")
+	compare("a busy guest shrinks by 8 GiB, against QEMU", "busy_unplug_ms,group,",
+		"busy_unplug_ms,qemu,", 0.7)
+	compare("page faults of it, against QEMU", "busy_unplug_faults,group,",
+		"busy_unplug_faults,qemu,", 0.25)
 }

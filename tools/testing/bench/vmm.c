@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <glob.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "bench.h"
+#include "vmm.h"
+
+#define POLL_US 10000
+/* An emulated guest that zeroes 8 GiB page by page. */
+#define RESIZE_S 1200
+#define SAY_S 10
+#define END_S 60
+
+/*
+ * A module's idle memslots are retired a second after the last request, and then
+ * what the guest uses is faulted in again. It is quiet when a second brings less
+ * than a guest does that only keeps its clock.
+ */
+#define SETTLE_S 3
+#define QUIET_FAULTS 64
+
+bool vmm_is_here(const struct vmm_mode *mode)
+{
+	const char *path = mode->program->path;
+
+	return !strchr(path, '/') || !access(path, X_OK);
+}
+
+void vmm_check(struct vmm *vmm, int ret, const char *what)
+{
+	if (ret >= 0)
+		return;
+	linux_explain(&vmm->guest);
+	bench_say("%s", vmm->mode->name);
+	bench_check(ret, what);
+}
+
+static void connect_control(struct vmm *vmm)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = VMM_CONTROL };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		vmm_check(vmm, -errno, VMM_CONTROL);
+	vmm->control = fdopen(fd, "r");
+	vmm_check(vmm, vmm->control ? 0 : -ENOMEM, VMM_CONTROL);
+	if (vmm->mode->program->connect)
+		vmm->mode->program->connect(vmm);
+}
+
+struct json_object *vmm_listen(struct vmm *vmm)
+{
+	struct json_object *object;
+	char line[16384];
+
+	if (!fgets(line, sizeof(line), vmm->control))
+		vmm_check(vmm, -EPIPE, VMM_CONTROL);
+	object = json_tokener_parse(line);
+	if (object)
+		return object;
+	bench_say("%s", line);
+	vmm_check(vmm, -EPROTO, "an answer");
+	return NULL;
+}
+
+struct json_object *vmm_ask(struct vmm *vmm, const char *format, ...)
+{
+	va_list args;
+	int ret;
+
+	va_start(args, format);
+	ret = vdprintf(fileno(vmm->control), format, args);
+	va_end(args);
+	vmm_check(vmm, ret < 0 ? -EPIPE : 0, VMM_CONTROL);
+	return vmm_listen(vmm);
+}
+
+void vmm_boot(struct vmm *vmm, const struct vmm_mode *mode, const struct vmm_machine *machine)
+{
+	uint64_t start = bench_ns();
+
+	vmm->mode = mode;
+	vmm->machine = machine;
+	/* What another has there, it has no more use for. */
+	unlink(VMM_CONTROL);
+	vmm_check(vmm, mode->program->start(vmm), mode->program->path);
+	vmm_check(vmm, linux_wait_ready(&vmm->guest, 2 * LINUX_BOOT_TIME), "the guest's boot");
+	connect_control(vmm);
+	bench_say("%s: booted in %.1f s", mode->name, (bench_ns() - start) / 1e9);
+}
+
+void vmm_end(struct vmm *vmm)
+{
+	fclose(vmm->control);
+	vmm_check(vmm, linux_end(&vmm->guest, SIGTERM, END_S), "the VMM's end");
+	linux_stop(&vmm->guest);
+}
+
+void vmm_run(struct vmm *vmm, const char *command, int seconds)
+{
+	int status = linux_run(&vmm->guest, command, NULL, 0, seconds);
+
+	vmm_check(vmm, status > 0 ? -EIO : status, command);
+}
+
+uint64_t vmm_pf_fixed(struct vmm *vmm)
+{
+	char pattern[64], text[32];
+	glob_t found;
+
+	snprintf(pattern, sizeof(pattern), "/sys/kernel/debug/kvm/%d-*/pf_fixed",
+		 vmm->guest.pid);
+	vmm_check(vmm, glob(pattern, 0, NULL, &found) ? -ENOENT : 0, pattern);
+	vmm_check(vmm, read_file(found.gl_pathv[0], text, sizeof(text)), pattern);
+	globfree(&found);
+	return strtoull(text, NULL, 10);
+}
+
+static void await_size(struct vmm *vmm, uint64_t wanted, uint64_t start)
+{
+	uint64_t size, said = start, now;
+
+	while ((size = vmm->mode->program->get_size(vmm)) != wanted) {
+		now = bench_ns();
+		if (now - start > RESIZE_S * 1000000000ULL)
+			vmm_check(vmm, -ETIMEDOUT, "the guest's resize");
+		if (now - said > SAY_S * 1000000000ULL) {
+			said = now;
+			bench_say("%s: %llu MiB after %.0f s", vmm->mode->name,
+				  (unsigned long long)(size / MiB), (now - start) / 1e9);
+		}
+		usleep(POLL_US);
+	}
+}
+
+static uint64_t settled_pf_fixed(struct vmm *vmm)
+{
+	uint64_t before, now;
+	int i;
+
+	sleep(SETTLE_S);
+	now = vmm_pf_fixed(vmm);
+	for (i = 0; i < END_S; i++) {
+		before = now;
+		sleep(1);
+		now = vmm_pf_fixed(vmm);
+		if (now - before < QUIET_FAULTS)
+			return now;
+	}
+	vmm_check(vmm, -ETIMEDOUT, "the guest's page faults");
+	return now;
+}
+
+struct vmm_resized vmm_resize(struct vmm *vmm, uint64_t size)
+{
+	uint64_t faults = vmm_pf_fixed(vmm), start = bench_ns();
+	struct vmm_resized resized;
+
+	vmm->mode->program->set_requested_size(vmm, size);
+	await_size(vmm, size, start);
+	resized.ms = (bench_ns() - start) / 1e6;
+	resized.faults = settled_pf_fixed(vmm) - faults;
+	bench_say("%s: %llu MiB: %.0f ms, %.0f faults", vmm->mode->name,
+		  (unsigned long long)(size / MiB), resized.ms, resized.faults);
+	return resized;
+}
