@@ -455,7 +455,7 @@ int kvm_vmem_get_memslots(struct kvm_vmem *dev,
  */
 int kvm_vmem_set_requested_size(struct kvm_vmem *dev, u64 requested_size)
 {
-	u64 usable_region_size;
+	u64 usable_region_size, old = dev->requested_size;
 
 	lockdep_assert_held(&dev->lock);
 	if (!kvm_vmem_grid_size_valid(&dev->grid, requested_size))
@@ -470,6 +470,9 @@ int kvm_vmem_set_requested_size(struct kvm_vmem *dev, u64 requested_size)
 	if (usable_region_size > dev->usable_region_size)
 		WRITE_ONCE(dev->usable_region_size, usable_region_size);
 
+	/* Idle memslots wait for as long as goes with the new one. */
+	if (requested_size != old)
+		kvm_vmem_memslots_retire_later(dev);
 	trace_kvm_vmem_requested_size(dev);
 	kvm_vmem_notify_config(dev);
 	return 0;

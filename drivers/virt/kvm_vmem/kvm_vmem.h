@@ -145,7 +145,8 @@ enum kvm_vmem_counter {
  * @memslots: the memslots that KVM knows, by index
  * @nb_active: number of active memslots
  * @nb_idle: number of idle memslots
- * @retire_delay_ms: how long it must be quiet before idle memslots go
+ * @retire_delay_ms: how long it must be quiet before idle memslots go, unless the
+ *	guest is on its way to a smaller size
  * @retire_work: takes them from KVM
  * @discard_lock: protects @discards, and @discard_pending against its workers
  * @discards: unplugged blocks whose memory is not yet free

@@ -205,6 +205,23 @@ int kvm_vmem_memslots_retire_now(struct kvm_vmem *dev)
 	return 0;
 }
 
+/*
+ * A guest that has more than it is asked to have is about to unplug more, and the
+ * memslots that it empties go together then. But it may be unable to: Linux tries
+ * again after 50 s (VIRTIO_MEM_RETRY_TIMER_MIN_MS), so that long is waited
+ * with the default delay, and no longer.
+ */
+#define KVM_VMEM_SHRINKING_FACTOR 60
+
+static unsigned long kvm_vmem_retire_delay(struct kvm_vmem *dev)
+{
+	u64 ms = dev->retire_delay_ms;
+
+	if (dev->size > dev->requested_size)
+		ms *= KVM_VMEM_SHRINKING_FACTOR;
+	return msecs_to_jiffies(min_t(u64, ms, UINT_MAX));
+}
+
 /**
  * kvm_vmem_memslots_retire_later - take idle memslots from KVM when it is quiet
  * @dev: a device with protected backing: the memory behind an idle memslot
@@ -219,7 +236,7 @@ void kvm_vmem_memslots_retire_later(struct kvm_vmem *dev)
 	lockdep_assert_held(&dev->lock);
 	if (kvm_vmem_is_dynamic(dev) && dev->nb_idle)
 		mod_delayed_work(kvm_vmem_wq, &dev->retire_work,
-				 msecs_to_jiffies(dev->retire_delay_ms));
+				 kvm_vmem_retire_delay(dev));
 }
 
 static int kvm_vmem_retire_idle(void *arg)

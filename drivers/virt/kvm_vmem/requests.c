@@ -42,6 +42,7 @@ static void kvm_vmem_change_size(struct kvm_vmem *dev, u64 size)
 {
 	WRITE_ONCE(dev->size, size);
 	kvm_vmem_notify_size(dev);
+	kvm_vmem_memslots_retire_later(dev);
 }
 
 /* No guest sees old contents: what is being freed is waited for. */
@@ -96,7 +97,6 @@ static int kvm_vmem_do_plug(struct kvm_vmem *dev,
 		return kvm_vmem_host_response(ret);
 	}
 	kvm_vmem_memslots_set(dev, range, true);
-	kvm_vmem_memslots_retire_later(dev);
 	kvm_vmem_change_size(dev, size);
 	return VIRTIO_MEM_RESP_ACK;
 }
@@ -130,7 +130,6 @@ static void kvm_vmem_unplug_protected(struct kvm_vmem *dev,
 	kvm_vmem_memslots_set(dev, range, false);
 	kvm_vmem_protected_revoke(dev, offset, size);
 	kvm_vmem_discard(dev, offset, size, size, sync);
-	kvm_vmem_memslots_retire_later(dev);
 }
 
 static int kvm_vmem_do_unplug(struct kvm_vmem *dev,

@@ -199,6 +199,45 @@ TEST_F(retire, activity_postpones_it)
 	test_group(self->dev, 1, 0);
 }
 
+/* Each retirement in between would cost it its mappings once more. */
+TEST_F(retire, waits_for_a_guest_that_shrinks_slowly)
+{
+	test_ok(sysfs_write(self->id, "retire_delay_ms", "200"));
+	test_plug_memslots(3);
+	test_ok(vmem_set_requested_size(self->dev, BLOCK));
+	test_kvm_calls(0,
+		       test_unplug_memslots(1);
+		       usleep(1000000));
+	test_group(self->dev, 2, 1);
+	test_kvm_calls(2,
+		       test_ack(vmem_unplug(self->dev, self->addr + MEMSLOT, 1));
+		       test_becomes(0, nr_idle(self->dev)));
+	test_group(self->dev, 1, 0);
+	ASSERT_EQ(1, nr_events(self->listener));
+}
+
+TEST_F(retire, does_not_wait_for_ever_for_a_guest_that_cannot_shrink)
+{
+	test_ok(sysfs_write(self->id, "retire_delay_ms", "20"));
+	test_plug_memslots(2);
+	test_ok(vmem_set_requested_size(self->dev, 0));
+	test_unplug_memslots(1);
+	test_becomes(0, nr_idle(self->dev));
+	test_group(self->dev, 1, 0);
+}
+
+TEST_F(retire, does_not_wait_for_a_guest_that_need_not_shrink_after_all)
+{
+	test_plug_memslots(2);
+	test_ok(vmem_set_requested_size(self->dev, 0));
+	test_unplug_memslots(1);
+	/* Or a minute. */
+	test_ok(sysfs_write(self->id, "retire_delay_ms", "1000"));
+	test_ok(vmem_set_requested_size(self->dev, BLOCK));
+	test_becomes(0, nr_idle(self->dev));
+	test_group(self->dev, 1, 0);
+}
+
 TEST_F(retire, a_postponed_retirement_spares_what_was_plugged_again)
 {
 	test_plug_memslots(2);
