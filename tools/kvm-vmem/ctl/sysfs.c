@@ -141,13 +141,23 @@ int device_open_fact(struct device *device, enum fact fact)
 	return fd < 0 ? -errno : fd;
 }
 
-int device_read(struct device *device)
+static int read_all(struct device *device)
 {
 	int ret = device_read_label(device);
 	unsigned int fact;
 
 	for (fact = 0; fact < NR_FACTS && !ret; fact++)
 		ret = device_read_fact(device, fact);
+	return ret;
+}
+
+int device_read(struct device *device)
+{
+	int ret = read_all(device);
+
+	/* It was being made, and now is. */
+	if (ret == -ENOENT && !device_is_gone(device))
+		ret = read_all(device);
 	return ret;
 }
 
@@ -171,8 +181,12 @@ bool device_is_gone(const struct device *device)
 {
 	struct stat was, is;
 
-	/* A device that is going has no files any more. */
-	if (faccessat(device->dir, "size", F_OK, 0))
+	/*
+	 * The kernel makes the files of a device one after another, and removes them in the
+	 * same order. This is the first, and the last.
+	 */
+	if (faccessat(device->dir, "label", F_OK, 0) ||
+	    faccessat(device->dir, fact_files[FACT_KVM_CALLS], F_OK, 0))
 		return true;
 	return fstat(device->dir, &was) || fstatat(device->class->fd, device->name, &is, 0) ||
 	       was.st_ino != is.st_ino || was.st_dev != is.st_dev;

@@ -85,7 +85,7 @@ int device_reread_fact(struct device *device, enum fact fact, int fd);
 
 void device_close(struct device *device);
 
-/* Whether it went; its number may be another's. */
+/* Whether it went, is going, or is only just coming; its number may be another's. */
 bool device_is_gone(const struct device *device);
 
 /* Says why something failed with -errno. Returns an exit status. */

@@ -87,7 +87,7 @@ static int watch_add(struct watch *watch, struct device *device, enum event even
 	int ret = watched_open(&watched);
 
 	if (ret) {
-		/* It went at once, which is not worth a word. */
+		/* It went at once, which is not worth a word; or it is told of when it is there. */
 		ret = device_is_gone(&watched.device) ? 0 : device_failed(&watched.device, ret);
 		watched_close(&watched);
 		return ret;

@@ -190,4 +190,11 @@ test_a_pipe_that_is_closed_ends_it() {
 	)
 	[[ $(<"$scratch/status") -eq 1 ]]
 	[[ ! -s $scratch/err ]]
+	(
+		trap '' PIPE
+		{ sleep 0.5; "$vmemctl" --sysfs "$sysfs" list 2>"$scratch/err" ||
+			echo $? >"$scratch/status2"; } | :
+	)
+	[[ $(<"$scratch/status2") -eq 1 ]]
+	[[ ! -s $scratch/err ]]
 }

@@ -94,9 +94,18 @@ as_nobody() {
 
 # They sleep most of the time.
 parallel=8
+# Seconds that one may take: one that hangs fails.
+patience=60
 
-# run_test NAME: its exit status goes to a file, as does what it says.
+# run_test NAME: in a process group of its own, of which nothing is left. Its exit status
+# goes to a file, as does what it says.
 run_test() {
+	local status
+
+	{
+		sleep "$patience"
+		kill -KILL 0
+	} &
 	(
 		set -Eeuo pipefail
 		scratch=$base/$1 sysfs=$base/$1/class/kvm_vmem
@@ -107,16 +116,22 @@ run_test() {
 		cd "$scratch"
 		"test_$1"
 	) >"$base/$1.said" 2>&1
-	printf '%d\n' $? >"$base/$1.status"
+	status=$?
+	trap '' TERM
+	kill -TERM 0
+	printf '%d\n' "$status" >"$base/$1.status"
 }
 
 # report NAME NUMBER
 report() {
-	if [[ $(<"$base/$1.status") -eq 0 ]]; then
+	local status
+
+	status=$(cat "$base/$1.status" 2>/dev/null || echo "took more than $patience s")
+	if [[ $status == 0 ]]; then
 		printf 'ok %d - %s\n' "$2" "${1//_/ }"
 		return
 	fi
-	printf 'not ok %d - %s\n' "$2" "${1//_/ }"
+	printf 'not ok %d - %s\n# status: %s\n' "$2" "${1//_/ }" "$status"
 	sed 's/^/# /' "$base/$1.said"
 	return 1
 }
@@ -138,11 +153,13 @@ run_tests() {
 	done < <(declare -F | sed -n 's/^declare -f test_//p')
 	# Not where set -e would end all with the first that fails.
 	set +e
+	set -m
 	for name in "${tests[@]}"; do
 		[[ $(jobs -rp | wc -l) -lt $parallel ]] || wait -n
 		run_test "$name" &
 	done
 	wait
+	set +m
 	printf 'TAP version 13\n1..%d\n' "${#tests[@]}"
 	for name in "${tests[@]}"; do
 		number=$((number + 1))

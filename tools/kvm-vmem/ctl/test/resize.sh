@@ -189,6 +189,8 @@ test_a_guest_that_stalls_is_told_apart() {
 		guest 11 $rest &
 		expect 6 resize vmem0 2G --wait --stall 2
 		has "$err" 'vmem0 (web) stalled at 1.37G of 2G for 2 s' "$hint"
+		# A line for each size, not for each second.
+		[[ $(wc -l <<<"$out") -le 2 ]] || fail "$out"
 		wait
 	done <<-'END'
 		made no request|
