@@ -53,8 +53,7 @@ prepare_root() {
 	rm -rf "$root"
 	mkdir -p "$root/lab/tests" "$root/bin"
 	for name in "${lab_tools[@]}"; do
-		[[ ! -e $(tools_dir "$series")/$name ]] ||
-			cp "$(tools_dir "$series")/$name" "$root/bin/"
+		cp "$(tools_dir "$series")/$name" "$root/bin/"
 	done
 	if [[ ${#LAB_ADD[@]} -gt 0 ]]; then
 		cp -rL "${LAB_ADD[@]}" "$root/lab/"
