@@ -12,8 +12,8 @@
 #define LINE_EVERY_MS 1000
 #define BAR_MAX 40
 #define BAR_MIN 8
-/* "1023.99M of 1023.99G, 9999 s": as long as they mostly are, for the bar to stay. */
-#define WORDS 28
+/* "1023.99G down to 1023.99M, 9999 s": as long as they mostly are, for the bar to stay. */
+#define WORDS 33
 
 void progress_begin(struct progress *progress, const struct options *options)
 {
@@ -36,10 +36,21 @@ static size_t done(const struct wait *wait, size_t width)
 	return part <= 0 ? 0 : part >= 1 ? width : part * width;
 }
 
+char *way_text(const struct wait *wait)
+{
+	uint64_t size = wait->device->facts[FACT_SIZE];
+
+	return text("%s %s %s", format_size(size).text, size > wait->target ? "down to" : "of",
+		    format_size(wait->target).text);
+}
+
 static char *words(const struct wait *wait)
 {
-	return text("%s of %s, %" PRId64 " s", format_size(wait->device->facts[FACT_SIZE]).text,
-		    format_size(wait->target).text, (now_ms() - wait->started_ms) / 1000);
+	char *way = way_text(wait);
+	char *words = text("%s, %" PRId64 " s", way, (now_ms() - wait->started_ms) / 1000);
+
+	free(way);
+	return words;
 }
 
 static void draw_bar(const struct wait *wait)

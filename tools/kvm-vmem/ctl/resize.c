@@ -108,27 +108,32 @@ static const char *guess(struct device *device, const uint64_t *before)
 static int explain(struct wait *wait, enum outcome outcome, const uint64_t *before,
 		   const struct options *options)
 {
-	struct size_text size = format_size(wait->device->facts[FACT_SIZE]);
-	struct size_text target = format_size(wait->target);
+	const uint64_t *facts = wait->device->facts;
+	char *way = way_text(wait);
+	int status = 0;
 
 	switch (outcome) {
 	case OUTCOME_REACHED:
-		return 0;
+		break;
 	case OUTCOME_STALLED:
-		return fail(STATUS_STALLED, "%s stalled at %s of %s for %g s: %s", wait->title,
-			    size.text, target.text, options->stall_ms / 1000.0,
-			    guess(wait->device, before));
+		status = fail(STATUS_STALLED, "%s stalled at %s for %g s: %s", wait->title, way,
+			      options->stall_ms / 1000.0, guess(wait->device, before));
+		break;
 	case OUTCOME_TIMEOUT:
-		return fail(STATUS_STALLED, "%s is at %s of %s after %g s, and goes on",
-			    wait->title, size.text, target.text, options->timeout_ms / 1000.0);
+		status = fail(STATUS_STALLED, "%s is at %s after %g s, and goes on",
+			      wait->title, way, options->timeout_ms / 1000.0);
+		break;
 	case OUTCOME_REPLACED:
-		return fail(STATUS_FAILED, "%s, at %s, was asked for %s by somebody else",
-			    wait->title, size.text,
-			    format_size(wait->device->facts[FACT_REQUESTED_SIZE]).text);
+		status = fail(STATUS_FAILED, "%s, at %s, was asked for %s by somebody else",
+			      wait->title, format_size(facts[FACT_SIZE]).text,
+			      format_size(facts[FACT_REQUESTED_SIZE]).text);
+		break;
 	case OUTCOME_FAILED:
+		status = device_failed(wait->device, wait->error);
 		break;
 	}
-	return device_failed(wait->device, wait->error);
+	free(way);
+	return status;
 }
 
 static struct json_object *json_result(const struct device *device, const char *result)

@@ -45,6 +45,9 @@ struct wait {
 /* The device's facts are of before the request was written; counters stay that. */
 enum outcome wait_for_guest(struct wait *wait, const struct options *options);
 
+/* "1G of 2G", or "3G down to 2G". The caller frees it. */
+char *way_text(const struct wait *wait);
+
 /**
  * struct progress - how progress is shown
  * @is_terminal: As a bar that is drawn over; else as lines

@@ -201,7 +201,7 @@ test_a_guest_that_stalls_is_told_apart() {
 	vmem vmem0 size=$((3 * gib)) requested_size=$((4 * gib))
 	guest 24 counters/acks=9 &
 	expect 6 resize vmem0 2G --wait --stall 2 --json
-	has "$err" 'stalled at 3G of 2G' 'free no more'
+	has "$err" 'stalled at 3G down to 2G' 'free no more'
 	json '.result == "stalled" and .size == 3221225472'
 	wait
 }
