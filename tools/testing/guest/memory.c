@@ -4,8 +4,9 @@
  *
  *   memory fill FILE SIZE SEED     fill FILE with a pattern
  *   memory verify FILE SIZE SEED   is the pattern still there, in every byte?
- *   memory busy SIZE FILE          write to SIZE of memory, page by page, until
- *                                  killed; FILE says how many rounds were done
+ *   memory busy SIZE FILE [MS]     write to SIZE of memory, page by page, until
+ *                                  killed; FILE says how many rounds were done; MS
+ *                                  milliseconds between rounds
  *
  * A file on a tmpfs is memory that stays when the program has ended, and that the
  * kernel takes from what was plugged first (ZONE_MOVABLE). SIZE may end in K, M or G.
@@ -130,7 +131,8 @@ static void say_rounds(int fd, uint64_t rounds)
 		err(2, "saying how many rounds were done");
 }
 
-static void write_forever(volatile char *memory, uint64_t size, int fd, int done)
+static void write_forever(volatile char *memory, uint64_t size, uint64_t pause_ms, int fd,
+			  int done)
 {
 	uint64_t offset, round;
 
@@ -140,11 +142,12 @@ static void write_forever(volatile char *memory, uint64_t size, int fd, int done
 		say_rounds(fd, round);
 		if (round == 1 && write(done, "", 1) != 1)
 			err(2, "saying that it is busy");
+		usleep(pause_ms * 1000);
 	}
 }
 
 /* Returns when every page was written to once; a child goes on. */
-static int busy(uint64_t size, const char *file)
+static int busy(uint64_t size, const char *file, uint64_t pause_ms)
 {
 	int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	char *memory;
@@ -167,7 +170,7 @@ static int busy(uint64_t size, const char *file)
 		err(2, "fork");
 	case 0:
 		setsid();
-		write_forever(memory, size, fd, done[1]);
+		write_forever(memory, size, pause_ms, fd, done[1]);
 	}
 	close(done[1]);
 	/* It may be killed for want of memory before. */
@@ -182,7 +185,7 @@ int main(int argc, char **argv)
 		return fill(argv[2], parse_size(argv[3]), parse(argv[4]));
 	if (argc == 5 && !strcmp(argv[1], "verify"))
 		return verify(argv[2], parse_size(argv[3]), parse(argv[4]));
-	if (argc == 4 && !strcmp(argv[1], "busy"))
-		return busy(parse_size(argv[2]), argv[3]);
-	errx(2, "usage: memory fill|verify FILE SIZE SEED | busy SIZE FILE");
+	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "busy"))
+		return busy(parse_size(argv[2]), argv[3], argc == 5 ? parse(argv[4]) : 0);
+	errx(2, "usage: memory fill|verify FILE SIZE SEED | busy SIZE FILE [MS]");
 }
