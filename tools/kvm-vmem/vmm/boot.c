@@ -19,6 +19,7 @@
 #define PAGE_TABLES 0x9000
 #define COMMAND_LINE 0x20000
 #define LOW_MEMORY_END 0x9fc00
+#define RESET_VECTOR 0xffff0
 #define HIGH_MEMORY 0x100000ULL
 #define RAM_ABOVE_HOLE (4 * GIB)
 
@@ -115,6 +116,17 @@ static void fill_page_tables(uint64_t *tables)
 		pd[i] = i * 2 * MIB | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
 }
 
+/*
+ * What there is of a BIOS: mov $0xfe, %al; out %al, $0x64. With hardware-reduced ACPI
+ * Linux reboots by EFI, which is not there, and then by a jump to the BIOS.
+ */
+static void write_reset_vector(const struct guest_memory *memory)
+{
+	static const uint8_t reset[] = { 0xb0, 0xfe, 0xe6, 0x64 };
+
+	memcpy(memory_at(memory, RESET_VECTOR, sizeof(reset)), reset, sizeof(reset));
+}
+
 /* As high as it may be. */
 static const char *load_initrd(const struct guest_memory *memory,
 			       const struct boot_kernel *kernel, const struct boot_file *initrd,
@@ -166,6 +178,7 @@ const char *boot_load(const struct guest_memory *memory, const struct boot_layou
 	memcpy(memory_at(memory, kernel.load, kernel.payload_size), file->data + kernel.payload,
 	       kernel.payload_size);
 	fill_page_tables(memory_at(memory, PAGE_TABLES, (2 + MAPPED_GIB) * PAGE_SIZE));
+	write_reset_vector(memory);
 	*entry = (struct boot_entry){
 		.rip = kernel.load + ENTRY_64BIT,
 		.boot_params = BOOT_PARAMS,
