@@ -3,28 +3,33 @@
 #
 # What terminals show: top, and the bar of resize.
 
-# keys SECONDS KEY...: a pause before each.
-keys() {
-	local pause=$1 key
-
-	shift
-	for key in "$@"; do
-		sleep "$pause"
-		printf '%b' "$key"
+# drawn PATTERN [N]: waits until the terminal has shown it, N times.
+drawn() {
+	until [[ $(grep -o -- "$1" "$scratch/drawn" 2>/dev/null | wc -l) -ge ${2-1} ]]; do
+		sleep 0.05
 	done
-	# script(1) ends the terminal with its input.
-	exec sleep 60
 }
 
-# on_terminal COLUMNS ROWS COMMAND KEYS...: $out is what was drawn, $status of the command.
+# on_terminal COLUMNS ROWS COMMAND [PATTERN N KEY]...: each key is pressed when the pattern
+# was drawn N times. $out is what was drawn, $status that of the command.
 on_terminal() {
-	local columns=$1 rows=$2 command=$3
+	local columns=$1 rows=$2 command=$3 keyboard
 
 	shift 3
-	rm -f "$scratch/status"
+	rm -f "$scratch/status" "$scratch/drawn"
+	mkfifo "$scratch/keys" 2>/dev/null || true
+	# script(1) ends the terminal with its input.
+	exec {keyboard}<>"$scratch/keys"
+	(
+		while [[ $# -gt 0 ]]; do
+			drawn "$1" "$2"
+			printf '%b' "$3" >"$scratch/keys"
+			shift 3
+		done
+	) &
 	terminal "$columns" "$rows" "$command; echo \$? >$scratch/status; stty -a >$scratch/stty" \
-		< <(keys 0.5 "$@" 2>/dev/null) >"$scratch/drawn"
-	kill $! 2>/dev/null || true
+		<&"$keyboard" >"$scratch/drawn"
+	exec {keyboard}>&-
 	out=$(<"$scratch/drawn")
 	status=$(<"$scratch/status")
 }
@@ -32,12 +37,10 @@ on_terminal() {
 test_top_draws_until_q() {
 	vmem vmem0 label=web
 	vmem vmem1 size=0 requested_size=0
-	on_terminal 120 24 "$vmemctl --sysfs $sysfs top --interval 0.1" q
+	on_terminal 120 24 "$vmemctl --sysfs $sysfs top --interval 0.1" '2 devices' 3 q
 	[[ $status -eq 0 ]]
 	has "$out" '2 devices: 1G plugged of 4G requested, 1G resident' 'SIZE/S' \
 		'[###---------]' '[------------]'
-	# Several times.
-	[[ $(grep -c '2 devices' <<<"$out") -ge 2 ]]
 	# A screen apart, and back; and the terminal is as before.
 	[[ $out == $'\e[?1049h\e[?25l'*$'\e[?25h\e[?1049l'* ]] || fail "$out"
 	has "$(<"$scratch/stty")" ' icanon' ' echo '
@@ -55,7 +58,7 @@ test_top_shows_how_fast_it_is() {
 		done
 	) &
 	guest=$!
-	on_terminal 120 24 "$vmemctl --sysfs $sysfs top --interval 0.4" x q
+	on_terminal 120 24 "$vmemctl --sysfs $sysfs top --interval 0.4" 'SIZE/S' 1 x '+[0-9.]*M' 1 q
 	kill "$guest"
 	[[ $out =~ \+[0-9.]+M\ +[1-9][0-9]*\ +512M ]] || fail "$out"
 }
@@ -65,19 +68,24 @@ test_top_gives_the_terminal_back_when_it_is_killed() {
 
 	vmem vmem0
 	for signal in TERM HUP; do
-		on_terminal 80 24 "$vmemctl --sysfs $sysfs top </dev/tty & sleep 0.7; kill -$signal \$!; wait \$!"
+		on_terminal 80 24 "$vmemctl --sysfs $sysfs top </dev/tty & \
+			until grep -q device $scratch/drawn; do sleep 0.05; done; kill -$signal \$!; wait \$!"
 		[[ $status -gt 128 ]] || fail "$signal: status $status"
 		[[ $out == *$'\e[?25h\e[?1049l'* ]] || fail "$signal: $out"
 		has "$(<"$scratch/stty")" ' icanon' ' echo '
 	done
 	# By the key.
-	on_terminal 80 24 "trap : INT; $vmemctl --sysfs $sysfs top" '\003'
+	on_terminal 80 24 "trap : INT; $vmemctl --sysfs $sysfs top" device 1 '\003'
 	[[ $status -eq 130 && $out == *$'\e[?25h\e[?1049l'* ]] || fail "status $status: $out"
 }
 
 test_top_says_what_is_wrong_on_the_terminal_that_it_gave_back() {
 	vmem vmem0
-	on_terminal 80 24 "(sleep 0.7; echo much >$sysfs/vmem0/size) & $vmemctl --sysfs $sysfs top --interval 0.1" ' '
+	(
+		drawn device
+		put "$sysfs/vmem0/size" much
+	) &
+	on_terminal 80 24 "$vmemctl --sysfs $sysfs top --interval 0.1"
 	[[ $status -eq 1 ]]
 	[[ ${out##*$'\e[?1049l'} == *"no number"* ]] || fail "$out"
 }
@@ -86,13 +94,13 @@ test_top_fits() {
 	local i line
 
 	for i in {0..40}; do vmem "vmem$i"; done
-	on_terminal 50 10 "$vmemctl --sysfs $sysfs top" q
+	on_terminal 50 10 "$vmemctl --sysfs $sysfs top" more 1 q
 	has "$out" '... and 35 more'
 	[[ $out != *vmem6* ]]
 	sed 's/\x1b\[[?0-9]*[a-zA-Z]//g; s/\r//g' <<<"$out" | while IFS= read -r line; do
 		[[ ${#line} -le 50 ]] || fail "$line"
 	done
-	on_terminal 10 2 "$vmemctl --sysfs $sysfs top" q
+	on_terminal 10 2 "$vmemctl --sysfs $sysfs top" devices 1 q
 	[[ $status -eq 0 ]]
 }
 
@@ -111,9 +119,9 @@ test_top_elsewhere_prints_once() {
 test_wait_draws_a_bar() {
 	vmem vmem0 label=web
 	(
-		sleep 0.7
+		drawn '1G of'
 		put "$sysfs/vmem0/size" $((5 << 29))
-		sleep 0.7
+		drawn '2.50G of'
 		put "$sysfs/vmem0/size" $((4 << 30))
 	) &
 	on_terminal 60 24 "$vmemctl --sysfs $sysfs resize web 4G --wait"
