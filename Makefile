@@ -45,6 +45,9 @@ unit check:
 demo:
 	@tools/testing/demo/demo
 
+run:
+	@tools/testing/run/run
+
 bench:
 	@tools/testing/bench/bench
 
@@ -52,6 +55,7 @@ help:
 	@echo 'make [KDIR=DIR]   build drivers/virt/kvm_vmem/kvm_vmem.ko for the kernel that'
 	@echo '                  runs, or the one with its build directory in DIR'
 	@echo 'make demo         what the module is good for, measured on emulated hosts'
+	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make unit         the tests that need no kernel'
@@ -62,4 +66,4 @@ help:
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: have-headers modules modules_install tools install clean unit check demo bench help
+.PHONY: have-headers modules modules_install tools install clean unit check demo run bench help
