@@ -62,4 +62,37 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #define BIN_ATTRIBUTE_CONST
 #endif
 
+/* Retire with 6.12: VMA flags were a word. */
+#ifdef KVM_VMEM_VMA_FLAGS
+#define KVM_VMEM_NORESERVE mk_vma_flags(VMA_NORESERVE_BIT)
+#else
+#define KVM_VMEM_NORESERVE VM_NORESERVE
+#endif
+
+/*
+ * Map a file by other operations than it has. Retire with 6.12: there was no
+ * mmap_prepare(), which says what to map and has the caller do it.
+ */
+#ifdef KVM_VMEM_MMAP_PREPARE
+static inline int kvm_vmem_mmap_by(const struct file_operations *fops,
+				   struct file *file,
+				   struct vm_area_struct *vma)
+{
+	struct vm_area_desc desc;
+	int ret;
+
+	compat_set_desc_from_vma(&desc, file, vma);
+	ret = fops->mmap_prepare(&desc);
+	return ret ? ret : __compat_vma_mmap(&desc, vma);
+}
+#else
+static inline int kvm_vmem_mmap_by(const struct file_operations *fops,
+				   struct file *file,
+				   struct vm_area_struct *vma)
+{
+	/* Kernels in between may have one that cannot be called from here. */
+	return fops->mmap ? fops->mmap(file, vma) : -ENODEV;
+}
+#endif
+
 #endif /* _KVM_VMEM_COMPAT_H */

@@ -272,7 +272,7 @@ int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma)
 		return -EACCES;
 
 	vma_set_file(vma, file);
-	ret = kvm_vmem_shmem_fops->mmap(file, vma);
+	ret = kvm_vmem_mmap_by(kvm_vmem_shmem_fops, file, vma);
 	if (ret)
 		return ret;
 	WRITE_ONCE(kvm_vmem_shmem_vm_ops, vma->vm_ops);
@@ -438,7 +438,7 @@ struct file *kvm_vmem_protected_create(u64 region_size, u64 block_size)
 	if (block_size >= kvm_vmem_thp_size())
 		mnt = kvm_vmem_huge_mnt;
 	file = shmem_file_setup_with_mnt(mnt, "kvm-vmem", region_size,
-					 VM_NORESERVE);
+					 KVM_VMEM_NORESERVE);
 	if (IS_ERR(file))
 		return file;
 
