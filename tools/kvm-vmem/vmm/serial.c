@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -18,6 +19,8 @@
 
 #define CTRL_A 1
 #define RECEIVED_SIZE 64
+/* Of a 16550A. A driver that found the port empty sends as much without a look. */
+#define TRANSMIT_SIZE 16
 
 /*
  * What the guest sends is written at once, or kept until there is room: the guest
@@ -34,8 +37,8 @@ static struct {
 
 	uint8_t received[RECEIVED_SIZE];
 	unsigned int nb_received;
-	bool transmit_full;
-	uint8_t transmit;
+	uint8_t transmit[TRANSMIT_SIZE];
+	unsigned int nb_transmit;
 	bool transmit_interrupt;	/* The port became empty, and nobody was told. */
 
 	uint8_t ier;
@@ -94,27 +97,30 @@ static bool output_has_room(void)
 	return poll(&output, 1, 0) == 1;
 }
 
+/* What nobody will ever read is lost. */
 static void transmit_now(void)
 {
-	/* What nobody will ever read is lost. */
-	if (write(STDOUT_FILENO, &serial.transmit, 1) < 0)
-		errno = 0;
-	serial.transmit_full = false;
-	serial.transmit_interrupt = true;
+	unsigned int sent = 0;
+
+	while (sent < serial.nb_transmit && (!serial.output_polled || output_has_room()))
+		if (write(STDOUT_FILENO, &serial.transmit[sent++], 1) < 0)
+			errno = 0;
+	serial.nb_transmit -= sent;
+	memmove(serial.transmit, serial.transmit + sent, serial.nb_transmit);
+	if (serial.nb_transmit)
+		loop_change(&serial.output, EPOLLOUT);
+	else
+		serial.transmit_interrupt = true;
 }
 
 static void transmit(uint8_t value)
 {
-	/* A guest that does not look first. */
-	if (serial.transmit_full)
+	/* A guest that does not look at all. */
+	if (serial.nb_transmit == TRANSMIT_SIZE)
 		return;
-	serial.transmit = value;
-	serial.transmit_full = true;
+	serial.transmit[serial.nb_transmit++] = value;
 	serial.transmit_interrupt = false;
-	if (!serial.output_polled || output_has_room())
-		transmit_now();
-	else
-		loop_change(&serial.output, EPOLLOUT);
+	transmit_now();
 }
 
 static void output_ready(struct loop_source *source, uint32_t events)
@@ -122,7 +128,7 @@ static void output_ready(struct loop_source *source, uint32_t events)
 	(void)events;
 	pthread_mutex_lock(&serial.lock);
 	loop_change(source, 0);
-	if (serial.transmit_full)
+	if (serial.nb_transmit)
 		transmit_now();
 	update_interrupt();
 	pthread_mutex_unlock(&serial.lock);
@@ -234,7 +240,7 @@ static uint8_t read_register(uint16_t offset)
 		return serial.mcr;
 	case UART_LSR:
 		return (serial.nb_received ? UART_LSR_DR : 0) |
-		       (serial.transmit_full ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
+		       (serial.nb_transmit ? 0 : UART_LSR_THRE | UART_LSR_TEMT);
 	case UART_MSR:
 		/* In loopback, by which drivers tell a port from none, the outputs. */
 		if (serial.mcr & UART_MCR_LOOP)
@@ -267,7 +273,7 @@ static void write_register(uint16_t offset, uint8_t value)
 		}
 		/* Enabled while the port is empty, the interrupt comes at once. */
 		if (!(serial.ier & UART_IER_THRI) && (value & UART_IER_THRI))
-			serial.transmit_interrupt = !serial.transmit_full;
+			serial.transmit_interrupt = !serial.nb_transmit;
 		serial.ier = value & 0x0f;
 		break;
 	case UART_FCR:
