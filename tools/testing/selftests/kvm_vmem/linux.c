@@ -22,6 +22,8 @@
 #define READY "\n@ready\n"
 #define DONE "\n@done "
 
+#define NR_PAIRS 3
+
 /* Of each, for who wants to know why a test failed. */
 #define EXPLAINED_LINES 40
 
@@ -33,54 +35,75 @@ static int64_t now_ms(void)
 	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
-static void run_vmm(const char *const argv[], int console, int messages, pid_t parent)
+static void run_vmm(const char *const argv[], int pairs[NR_PAIRS][2], pid_t parent)
 {
+	int i;
+
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
-	dup2(console, STDIN_FILENO);
-	dup2(console, STDOUT_FILENO);
-	dup2(messages, STDERR_FILENO);
+	for (i = 0; i < NR_PAIRS; i++)
+		dup2(pairs[i][1], i);
 	execvp(argv[0], (char *const *)argv);
 	perror(argv[0]);
 	_exit(127);
 }
 
+static void close_pairs(int pairs[NR_PAIRS][2], int side)
+{
+	int i;
+
+	for (i = 0; i < NR_PAIRS; i++)
+		if (pairs[i][side] >= 0)
+			close(pairs[i][side]);
+}
+
+/*
+ * For standard input, output and error; ours is the first of each. A socket can be
+ * written to without SIGPIPE; in a pipe there is room for much that was written byte
+ * by byte.
+ */
+static int open_pairs(int pairs[NR_PAIRS][2])
+{
+	int error;
+
+	memset(pairs, -1, NR_PAIRS * sizeof(*pairs));
+	if (!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[STDIN_FILENO]) &&
+	    !pipe2(pairs[STDOUT_FILENO], O_CLOEXEC) && !pipe2(pairs[STDERR_FILENO], O_CLOEXEC))
+		return 0;
+	error = -errno;
+	close_pairs(pairs, 0);
+	close_pairs(pairs, 1);
+	return error;
+}
+
 int linux_start(struct linux_guest *guest, const char *const argv[])
 {
-	int console[2], messages[2], error;
-	pid_t parent = getpid();
+	int pairs[NR_PAIRS][2], error;
+	pid_t parent = getpid(), pid;
 
-	*guest = (struct linux_guest){ .status = -1, .console_fd = -1, .messages_fd = -1 };
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, console))
-		return -errno;
-	if (pipe2(messages, O_CLOEXEC)) {
-		error = -errno;
-		goto close_console;
-	}
+	*guest = (struct linux_guest){
+		.status = -1, .keyboard_fd = -1, .console_fd = -1, .messages_fd = -1,
+	};
+	error = open_pairs(pairs);
+	if (error)
+		return error;
 	/* Else the child would print it again. */
 	fflush(NULL);
-	guest->pid = fork();
-	if (guest->pid < 0) {
-		error = -errno;
-		guest->pid = 0;
-		goto close_messages;
+	pid = fork();
+	if (!pid)
+		run_vmm(argv, pairs, parent);
+	error = -errno;
+	close_pairs(pairs, 1);
+	if (pid < 0) {
+		close_pairs(pairs, 0);
+		return error;
 	}
-	if (!guest->pid)
-		run_vmm(argv, console[1], messages[1], parent);
-	close(console[1]);
-	close(messages[1]);
-	guest->console_fd = console[0];
-	guest->messages_fd = messages[0];
+	guest->pid = pid;
+	guest->keyboard_fd = pairs[STDIN_FILENO][0];
+	guest->console_fd = pairs[STDOUT_FILENO][0];
+	guest->messages_fd = pairs[STDERR_FILENO][0];
 	return 0;
-
-close_messages:
-	close(messages[0]);
-	close(messages[1]);
-close_console:
-	close(console[0]);
-	close(console[1]);
-	return error;
 }
 
 /* Closes the file at its end. What was said is text. */
@@ -165,7 +188,7 @@ int linux_send(struct linux_guest *guest, const char *text)
 
 	if (guest->console_fd < 0)
 		return -EPIPE;
-	if (send(guest->console_fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
+	if (send(guest->keyboard_fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
 		return errno == ECONNRESET ? -EPIPE : -errno;
 	return 0;
 }
@@ -320,10 +343,13 @@ void linux_stop(struct linux_guest *guest)
 		guest->pid = 0;
 	}
 	/* A guest that is all zeros never started. */
+	if (guest->keyboard_fd > 0)
+		close(guest->keyboard_fd);
 	if (guest->console_fd > 0)
 		close(guest->console_fd);
 	if (guest->messages_fd > 0)
 		close(guest->messages_fd);
+	guest->keyboard_fd = -1;
 	guest->console_fd = -1;
 	guest->messages_fd = -1;
 	free(guest->console.text);

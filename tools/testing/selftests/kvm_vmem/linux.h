@@ -30,9 +30,9 @@
 /* More of it: virtio_mem is not loaded. */
 #define LINUX_NO_DRIVER " kvm_vmem.guest=nodriver"
 
-/* For how long an emulated guest may boot, and run a command. */
-#define LINUX_BOOT_TIME 60
-#define LINUX_COMMAND_TIME 30
+/* For how long an emulated guest may boot, and run a command, on a machine that is busy. */
+#define LINUX_BOOT_TIME 120
+#define LINUX_COMMAND_TIME 60
 
 /**
  * struct linux_text - what was said
@@ -49,7 +49,8 @@ struct linux_text {
  * @pid: The VMM's process; 0 when there is none, or none any more
  * @status: The VMM's exit status, when it has ended; 128 and the signal's number if it
  *	was killed; else -1
- * @console_fd: The guest's console; -1 when it is closed
+ * @keyboard_fd: What is typed on the guest's console
+ * @console_fd: What the guest says there; -1 when it is closed
  * @messages_fd: The VMM's standard error; -1 when it is closed
  * @console: All that the guest said
  * @messages: All that the VMM said
@@ -58,6 +59,7 @@ struct linux_text {
 struct linux_guest {
 	pid_t pid;
 	int status;
+	int keyboard_fd;
 	int console_fd;
 	int messages_fd;
 	struct linux_text console;

@@ -93,6 +93,13 @@ int linux_device(const char *label)
 	return found;
 }
 
+uint64_t linux_number(int id, const char *name)
+{
+	uint64_t value;
+
+	return sysfs_read_u64(id, name, &value) ? UINT64_MAX : value;
+}
+
 int linux_wait_file(int id, const char *name, uint64_t value, int seconds)
 {
 	time_t end = time(NULL) + seconds;
