@@ -20,11 +20,12 @@
 #define END_S 60
 
 /*
- * A module's idle memslots are retired a second after the last request, and then
- * what the guest uses is faulted in again. It is quiet when a second brings less
- * than a guest does that only keeps its clock.
+ * A module's idle memslots are retired a second after the last request, and then what
+ * the guest uses is faulted in again, by a busy guest once a second. All is over when a
+ * while brings no more than a guest does that only keeps its clock.
  */
 #define SETTLE_S 3
+#define QUIET_S 4
 #define QUIET_FAULTS 64
 
 bool vmm_is_here(const struct vmm_mode *mode)
@@ -148,9 +149,9 @@ static uint64_t settled_pf_fixed(struct vmm *vmm)
 
 	sleep(SETTLE_S);
 	now = vmm_pf_fixed(vmm);
-	for (i = 0; i < END_S; i++) {
+	for (i = 0; i < END_S; i += QUIET_S) {
 		before = now;
-		sleep(1);
+		sleep(QUIET_S);
 		now = vmm_pf_fixed(vmm);
 		if (now - before < QUIET_FAULTS)
 			return now;
