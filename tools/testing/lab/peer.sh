@@ -33,7 +33,7 @@ copy_with_libraries() {
 	local root=$2 into=$3 name file
 	local -a new=("$1") names
 
-	cp "$1" "$into/"
+	cp "$1" "$into/" || return
 	while [[ ${#new[@]} -gt 0 ]]; do
 		mapfile -t names < <(libraries_of "${new[@]}")
 		new=()
@@ -44,7 +44,7 @@ copy_with_libraries() {
 				printf 'no package has %s\n' "$name" >&2
 				return 1
 			}
-			cp -L "$file" "$into/"
+			cp -L "$file" "$into/" || return
 			new+=("$into/$name")
 		done
 	done
@@ -54,7 +54,7 @@ copy_with_libraries() {
 unpack_peer() {
 	local into=$1 all=$1/all deb file
 
-	mkdir -p "$into/root"
+	mkdir -p "$into/root" || return
 	for deb in "$into"/debs/*.deb; do
 		dpkg -x "$deb" "$all" || return
 	done
@@ -81,18 +81,18 @@ fetch_peer() (
 	[[ $version =~ ^([0-9]+:)?1[0-9]\. ]] || die_environment \
 		"the backports of Debian $(codename) have no QEMU 10${version:+, but $version}"
 
-	say lab "fetching QEMU $version, and ${#packages[@]} packages with it"
-	mkdir -p "$LAB_CACHE/peers"
-	tmp=$(mktemp -d "$LAB_CACHE/peers/.qemu.XXXXXX")
+	say lab "fetching QEMU $version, in ${#packages[@]} packages"
+	# What a run that was killed left.
+	rm -rf "$LAB_CACHE"/peers/.qemu.*
+	tmp=$LAB_CACHE/peers/.qemu.$$
 	trap 'rm -rf "$tmp"' EXIT
-	mkdir "$tmp/debs"
-	if ! (cd "$tmp/debs" && apt_lab apt-get download "${packages[@]}") >"$log" 2>&1 ||
-	   ! unpack_peer "$tmp" >>"$log" 2>&1; then
-		show_log "$log"
-		die_environment "QEMU $version cannot be fetched or unpacked"
-	fi
-	printf '%s\n' "$version" >"$tmp/version"
+	# Step by step: where a caller asks whether this fails, bash does not stop at errors.
 	# Published by one rename, as the kernels are.
-	chmod 755 "$tmp"
-	mv "$tmp" "$dir"
+	if ! { mkdir -p "$tmp/debs" && cd "$tmp/debs" && apt_lab apt-get download "${packages[@]}" &&
+	       unpack_peer "$tmp" && printf '%s\n' "$version" >"$tmp/version" &&
+	       mv "$tmp" "$dir"; } >"$log" 2>&1; then
+		show_log "$log"
+		die_environment "QEMU $version cannot be fetched or unpacked" \
+			"Is the network there, and room in $LAB_CACHE?"
+	fi
 )
