@@ -42,6 +42,9 @@ clean:
 unit check:
 	@tools/testing/lab/check $(filter unit,$@)
 
+check-quick:
+	@tools/testing/lab/check static unit quick
+
 demo:
 	@tools/testing/demo/demo
 
@@ -57,6 +60,7 @@ help:
 	@echo 'make demo         what the module is good for, measured on emulated hosts'
 	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
+	@echo 'make check-quick  those that take less than three minutes'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make unit         the tests that need no kernel'
 	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
@@ -66,4 +70,4 @@ help:
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: have-headers modules modules_install tools install clean unit check demo run bench help
+.PHONY: have-headers modules modules_install tools install clean unit check check-quick demo run bench help

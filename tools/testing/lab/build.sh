@@ -18,21 +18,39 @@ copy_sources() {
 		! -name '*.mod.c' ! -name '.*' -printf '%P\n')
 }
 
+# choose_options SERIES: fills options with what only the debug kernel can do.
+choose_options() {
+	options=()
+	[[ $1 == debug ]] || return 0
+	options+=(CONFIG_KVM_VMEM_KUNIT_TEST=y)
+	# Debian 12's sparse is older than what it reads.
+	options+=("CF=-D__typeof_unqual__=__typeof__ '-D__builtin_strlen(s)=(sizeof(s)-1)'")
+	case ${LAB_COVERAGE-} in
+	'') ;;
+	kcov) options+=(KCOV_INSTRUMENT=y) ;;
+	gcov) options+=(GCOV_PROFILE=y) ;;
+	*) die_usage "LAB_COVERAGE is kcov or gcov, not '$LAB_COVERAGE'" ;;
+	esac
+}
+
 # build_module SERIES
 build_module() {
 	local series=$1 dir log
+	local -a options
 
+	choose_options "$series"
 	dir=$(kernel_build_dir "$series")
 	log=$dir/module.log
 	copy_sources "$dir/src"
 	# Built in make's own environment, whatever make calls this.
 	if ! env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -C "$(kernel_headers "$series")" \
-		M="$dir/src" -j"$(nproc)" W="${LAB_W-1}" ${LAB_C:+C=$LAB_C} modules >"$log" 2>&1; then
+		M="$dir/src" -j"$(nproc)" W="${LAB_W-1}" ${LAB_C:+C=$LAB_C} \
+		"${options[@]}" modules >"$log" 2>&1; then
 		show_log "$log"
 		die_environment "the module does not build for Linux $series"
 	fi
 	# That BTF needs the kernel's vmlinux is no news, and none of ours.
-	grep -E 'warning:|error:|WARNING' "$log" >&2 || true
+	grep -E 'warning:|error:|WARNING|C=[12] specified' "$log" >&2 || true
 }
 
 # install_module SERIES ROOT: as on any host.
@@ -50,13 +68,14 @@ install_module() {
 
 # make_tests SERIES TARGET: the contract with the tests' makefile.
 make_tests() {
-	local series=$1 target=$2 dir
+	local series=$1 target=$2 dir slowness=''
 
 	dir=$(kernel_dir "$series")
+	[[ $series != debug ]] || slowness=3
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory \
 		-C "$LAB_ROOT/tools/testing/selftests/kvm_vmem" \
 		OUT="$(kernel_build_dir "$series")/tests" KHDR="$dir/uapi" \
-		KSFT="$dir/source/tools/testing/selftests" UAPI="$LAB_ROOT/include/uapi" \
+		KSFT="$dir/source/tools/testing/selftests" UAPI="$LAB_ROOT/include/uapi" SLOWNESS=$slowness \
 		-j"$(nproc)" "$target"
 }
 

@@ -10,13 +10,22 @@
 #                            root/     the unpacked packages
 #                            source/   what the lab uses of the kernel's sources
 #                            uapi/     user space's headers, for -I
+#
+# The series "debug" is built, by debug.sh, which says where it lies.
 
-kernel_dir() { printf '%s/kernels/%s' "$LAB_CACHE" "$1"; }
+kernel_dir() {
+	local name=$1
+
+	[[ $name != debug ]] || name=$(debug_name)
+	printf '%s/kernels/%s' "$LAB_CACHE" "$name"
+}
 kernel_release() { cat "$(kernel_dir "$1")/release"; }
 kernel_headers() { printf '%s/root/usr/src/linux-headers-%s' "$(kernel_dir "$1")" "$(kernel_release "$1")"; }
 
+# apt_lab TOOL ARGUMENT...: apt_state names the state, if it is not that for the stock
+# kernels.
 apt_lab() {
-	local tool=$1 state=$LAB_CACHE/apt
+	local tool=$1 state=$LAB_CACHE/${apt_state-apt}
 
 	shift
 	# No package is installed in this state, so the newest always wins.
@@ -58,38 +67,35 @@ archive_address() {
 	done < <(awk -v suite="$suite" '$2 == suite && $3 == "main" && $1 !~ /^cdrom:/' <<<"$targets")
 }
 
-# write_sources [backports]
+# write_sources SUITE...: what apt reads. There may be no archive of security updates.
 write_sources() {
-	local name main security options='' keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-	local file=$LAB_CACHE/apt/sources.list
+	local main suite address options='' keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+	local state=$LAB_CACHE/${apt_state-apt}
 
-	name=$(codename)
-	main=$(archive_address "$name")
+	main=$(archive_address "$(codename)")
 	[[ -n $main ]] || die_environment \
-		"the package sources of this machine name no mirror of Debian $name" \
+		"the package sources of this machine name no mirror of Debian $(codename)" \
 		"Add its main archive in /etc/apt, then try again."
-	security=$(archive_address "$name-security")
 	[[ ! -r $keyring ]] || options=" [signed-by=$keyring]"
-	{
-		printf 'deb%s %s %s main\n' "$options" "$main" "$name"
-		[[ -z $security ]] ||
-			printf 'deb%s %s %s-security main\n' "$options" "$security" "$name"
-		[[ ${1-} != backports ]] ||
-			printf 'deb%s %s %s-backports main\n' "$options" "$main" "$name"
-	} >"$file"
+	mkdir -p "$state/lists/partial" "$state/cache/archives/partial" "$LAB_CACHE/log"
+	: >"$state/status"
+	for suite in "$@"; do
+		address=$main
+		[[ $suite != *-security ]] || address=$(archive_address "$suite")
+		[[ -z $address ]] || printf 'deb%s %s %s main\n' "$options" "$address" "$suite"
+	done >"$state/sources.list"
 }
 
 update_lists() {
-	local log=$LAB_CACHE/log/fetch.log
+	local log=$LAB_CACHE/log/fetch.log name
 
-	mkdir -p "$LAB_CACHE/apt/lists/partial" "$LAB_CACHE/apt/cache/archives/partial" "$LAB_CACHE/log"
-	: >"$LAB_CACHE/apt/status"
-	say lab "reading the package lists of Debian $(codename) and its backports"
-	write_sources backports
+	name=$(codename)
+	say lab "reading the package lists of Debian $name and its backports"
+	write_sources "$name" "$name-security" "$name-backports"
 	apt_lab apt-get -o APT::Update::Error-Mode=any update >"$log" 2>&1 && return
 	# The backports of an old release move to another archive one day.
 	say lab "no backports there; trying without"
-	write_sources
+	write_sources "$name" "$name-security"
 	apt_lab apt-get -o APT::Update::Error-Mode=any update >>"$log" 2>&1 && return
 	show_log "$log"
 	die_environment "cannot read Debian's package lists" \
@@ -231,10 +237,15 @@ fetch_kernels() (
 	[[ $(dpkg --print-architecture) == amd64 ]] || die_environment "the lab is for x86-64 machines"
 	take_lock "$LAB_CACHE/lock" lab "the cache"
 	rm -rf "$LAB_CACHE"/kernels/.[0-9]*
-	update_lists
+	[[ ${missing[*]} == debug ]] || update_lists
 	for series in "${missing[@]}"; do
 		# The one that held the lock may have fetched it.
-		[[ -z $update && -e $(kernel_dir "$series")/release ]] || fetch_kernel "$series"
+		if [[ -n $update || ! -e $(kernel_dir "$series")/release ]]; then
+			case $series in
+			debug) fetch_debug_kernel ;;
+			*) fetch_kernel "$series" ;;
+			esac
+		fi
 		say lab "Linux $series is $(kernel_release "$series"), package version $(<"$(kernel_dir "$series")/version")"
 	done
 )

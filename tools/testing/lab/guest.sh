@@ -6,14 +6,23 @@
 
 guest_dir() { printf '%s/guest' "$(kernel_build_dir "$1")"; }
 
+# What is debugged is the host.
+guest_series() {
+	case $1 in
+	debug) printf 6.12 ;;
+	*) printf '%s' "$1" ;;
+	esac
+}
+
 # Besides what they depend on.
 guest_modules=(virtio_mmio virtio_pci virtio_mem virtio-rng)
 
 # build_guest SERIES: bzImage and initrd, in build/<series>/guest/.
 build_guest() {
-	local series=$1 dir root
+	local series dir root
 
-	dir=$(guest_dir "$series")
+	dir=$(guest_dir "$1")
+	series=$(guest_series "$1")
 	root=$dir/root
 	rm -rf "$dir"
 	mkdir -p "$root"/{bin,dev,proc,sys,tmp}

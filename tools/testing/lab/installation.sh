@@ -151,7 +151,7 @@ part_install() {
 	verify "what is installed can be packed" pack_host
 	mkdir -p "$installed/tests"
 	cp "$here/installed_test" "$installed/tests/"
-	run_lab "$out/install" --from "$installed/tests" --add "$host"
+	run_lab "$out/install" all --from "$installed/tests" --add "$host"
 	for series in "${LAB_SERIES[@]}"; do
 		verify "DKMS builds the module: $series" build_by_dkms "$series"
 		verify "the manual page has the module's parameters: $series" find_parameters "$series"

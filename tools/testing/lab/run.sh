@@ -16,6 +16,10 @@ build_and_match_tests() {
 		build_tests "$series"
 		tests_dir=$(kernel_build_dir "$series")/tests
 		mapfile -t all < <(list_tests "$series")
+		if [[ $series == debug ]]; then
+			cp "$LAB_DIR/kunit" "$tests_dir/"
+			all=(kunit "${all[@]}")
+		fi
 	fi
 	matching=()
 	for name in "${all[@]}"; do
@@ -79,14 +83,6 @@ prepare_root() {
 	install_module "$series" "$root"
 }
 
-# test_timeout SERIES: seconds; what looks over every access's shoulder is slow.
-test_timeout() {
-	case $1 in
-	debug) printf 900 ;;
-	*) printf 240 ;;
-	esac
-}
-
 # run_kernel SERIES MODE [COMMAND]: the last thing that a shell does, as it keeps
 # the lock and a trap. Exits as the lab does; with the status of a command.
 run_kernel() {
@@ -94,7 +90,12 @@ run_kernel() {
 	local -a matching=() tests=() qemu
 
 	series=$1 mode=$2
-	: "${LAB_TIMEOUT:=$(test_timeout "$series")}"
+	# What looks over every access's shoulder is slow.
+	if [[ $series == debug ]]; then
+		: "${LAB_TIMEOUT:=900}" "${KVM_VMEM_SECONDS:=20}"
+	else
+		: "${LAB_TIMEOUT:=240}"
+	fi
 	build=$(kernel_build_dir "$series")
 	out=${LAB_OUT:-$LAB_BUILD/out}
 	mkdir -p "$out"

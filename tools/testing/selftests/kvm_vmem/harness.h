@@ -6,11 +6,12 @@
 #define _GNU_SOURCE
 #include <kselftest_harness.h>
 
+#include "slowness.h"
 #include "vmem.h"
 
 /* The host may be emulated. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 120
+#define TEST_TIMEOUT_DEFAULT (120 * SLOWNESS)
 
 #define test_ok(call) ASSERT_EQ(0, (call))
 #define test_err(error, call) ASSERT_EQ(-(error), (call))

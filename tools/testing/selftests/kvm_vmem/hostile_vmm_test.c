@@ -11,8 +11,8 @@
 #define APPEND_SIZE 128
 
 /* For the slowest of the groups of tests, emulated and on a busy machine. */
-#define HOSTILE_TIME 100
-#define TOUCH_TIME 20
+#define HOSTILE_TIME (100 * SLOWNESS)
+#define TOUCH_TIME (20 * SLOWNESS)
 
 /* What vmem-vmm ends with. */
 #define ENDED 0

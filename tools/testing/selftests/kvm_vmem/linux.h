@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "slowness.h"
+
 /* Where the lab puts the guest. */
 #define LINUX_KERNEL "/lab/guest/bzImage"
 #define LINUX_INITRD "/lab/guest/initrd"
@@ -31,8 +33,8 @@
 #define LINUX_NO_DRIVER " kvm_vmem.guest=nodriver"
 
 /* For how long an emulated guest may boot, and run a command, on a machine that is busy. */
-#define LINUX_BOOT_TIME 120
-#define LINUX_COMMAND_TIME 60
+#define LINUX_BOOT_TIME (120 * SLOWNESS)
+#define LINUX_COMMAND_TIME (60 * SLOWNESS)
 
 /**
  * struct linux_text - what was said

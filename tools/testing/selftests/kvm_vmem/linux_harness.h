@@ -12,7 +12,7 @@
 
 /* A guest boots, and is emulated. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 230
+#define TEST_TIMEOUT_DEFAULT (230 * SLOWNESS)
 
 #define guest_eq(guest, expected, seen) \
 	ASSERT_EQ(expected, seen) linux_explain(guest)

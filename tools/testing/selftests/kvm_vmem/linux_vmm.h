@@ -13,9 +13,9 @@
 #include "linux.h"
 
 /* For how long an emulated guest may take to plug or unplug a few GiB. */
-#define LINUX_RESIZE_TIME 120
+#define LINUX_RESIZE_TIME (120 * SLOWNESS)
 /* For how long vmem-vmm and vmemctl may take to end. */
-#define LINUX_END_TIME 30
+#define LINUX_END_TIME (30 * SLOWNESS)
 
 /**
  * linux_vmm_start() - start vmem-vmm with the stock guest

@@ -219,6 +219,14 @@ TEST_F(protected, a_moved_mapping_is_still_enforced)
 	ASSERT_EQ(-SIGBUS, try_touch(moved));
 }
 
+/* It would map the file behind the device as that file says, unguarded. */
+TEST_F(protected, remap_file_pages_is_refused)
+{
+	ASSERT_EQ(-1, remap_file_pages(self->memory, 2 * BLOCK, 0, BLOCK / PAGE, 0));
+	ASSERT_EQ(ENODEV, errno);
+	test_enforced(self->memory);
+}
+
 TEST_F(protected, what_is_left_of_an_unmapped_mapping_is_enforced)
 {
 	char *other = map(self->dev, RW, 0, 6 * BLOCK);
@@ -348,9 +356,9 @@ static int fork_and_wait(int *child_sock, pid_t *pid)
 
 TEST_F(protected, a_childs_mapping_outlives_the_device)
 {
-	int sock, status;
+	int sock = -1, status;
 	char byte = 0;
-	pid_t pid;
+	pid_t pid = -1;
 
 	test_ok(try_write(self->memory, 1));
 	test_ok(fork_and_wait(&sock, &pid));

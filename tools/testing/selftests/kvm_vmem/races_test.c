@@ -449,7 +449,7 @@ static uint64_t now_ms(void)
 	ASSERT_EQ(0, atomic_load(&race->failure)); \
 } while (0)
 
-TEST_F_TIMEOUT(races, no_stale_byte_and_no_unplugged_memory, 600)
+TEST_F_TIMEOUT(races, no_stale_byte_and_no_unplugged_memory, 600 * SLOWNESS)
 {
 	uint64_t end = now_ms() + seconds() * 1000, round = 0;
 	struct race *race = &self->race;

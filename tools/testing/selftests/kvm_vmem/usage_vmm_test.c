@@ -15,7 +15,7 @@
 #include "linux.h"
 
 #define MINI "/lab/guest/mini"
-#define END_TIME 20
+#define END_TIME (20 * SLOWNESS)
 #define NOBODY 65534
 #define KVM_MINOR 232
 #define MISC_MAJOR 10
