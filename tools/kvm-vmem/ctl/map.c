@@ -224,11 +224,7 @@ static int map_device(struct device *device, const struct options *options)
 {
 	uint64_t region_size, block_size;
 	struct map map = { .device = device };
-	int ret;
 
-	ret = device_read(device);
-	if (ret)
-		return device_failed(device, ret);
 	region_size = device->facts[FACT_REGION_SIZE];
 	block_size = device->facts[FACT_BLOCK_SIZE];
 	if (!block_size || region_size < block_size)
@@ -240,16 +236,5 @@ static int map_device(struct device *device, const struct options *options)
 
 int cmd_map(const struct options *options)
 {
-	struct device device;
-	struct class class;
-	int ret;
-
-	ret = class_open(&class, options->sysfs);
-	if (!ret)
-		ret = device_find(&device, &class, options->words[0]);
-	if (ret)
-		return ret;
-	ret = map_device(&device, options);
-	device_close(&device);
-	return ret;
+	return with_device(options, map_device);
 }

@@ -8,8 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ctl.h"
-
 /* A few names tell an operator what was mistyped; hundreds do not. */
 #define MAX_NAMED 8
 
@@ -205,5 +203,23 @@ int device_find(struct device *device, const struct class *class, const char *na
 		ret = none_of_that_name(&devices, name);
 	}
 	devices_close(&devices);
+	return ret;
+}
+
+int with_device(const struct options *options,
+		int (*fn)(struct device *device, const struct options *options))
+{
+	struct device device;
+	struct class class;
+	int ret;
+
+	ret = class_open(&class, options->sysfs);
+	if (!ret)
+		ret = device_find(&device, &class, options->words[0]);
+	if (ret)
+		return ret;
+	ret = device_read(&device);
+	ret = ret ? device_failed(&device, ret) : fn(&device, options);
+	device_close(&device);
 	return ret;
 }

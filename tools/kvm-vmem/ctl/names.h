@@ -3,6 +3,7 @@
 #ifndef VMEMCTL_NAMES_H
 #define VMEMCTL_NAMES_H
 
+#include "ctl.h"
 #include "sysfs.h"
 
 /**
@@ -23,5 +24,9 @@ void devices_close(struct devices *devices);
 
 /* By name (vmem0) or label. The device has its label read. */
 int device_find(struct device *device, const struct class *class, const char *name);
+
+/* Runs @fn on the device that is the first argument; it has been read. */
+int with_device(const struct options *options,
+		int (*fn)(struct device *device, const struct options *options));
 
 #endif /* VMEMCTL_NAMES_H */

@@ -178,16 +178,15 @@ static int say_requested(const struct device *device)
 	return flush();
 }
 
-static int resize(struct device *device, const struct new_size *size,
-		  const struct options *options)
+static int resize(struct device *device, const struct options *options)
 {
+	struct new_size size;
 	uint64_t target = 0;
 	int ret;
 
-	ret = device_read(device);
-	if (ret)
-		return device_failed(device, ret);
-	ret = find_target(device, size, &target);
+	ret = parse_size(options->words[1], &size);
+	if (!ret)
+		ret = find_target(device, &size, &target);
 	if (ret)
 		return ret;
 	ret = device_write_requested_size(device, target);
@@ -202,19 +201,5 @@ static int resize(struct device *device, const struct new_size *size,
 
 int cmd_resize(const struct options *options)
 {
-	struct new_size size;
-	struct device device;
-	struct class class;
-	int ret;
-
-	ret = parse_size(options->words[1], &size);
-	if (!ret)
-		ret = class_open(&class, options->sysfs);
-	if (!ret)
-		ret = device_find(&device, &class, options->words[0]);
-	if (ret)
-		return ret;
-	ret = resize(&device, &size, options);
-	device_close(&device);
-	return ret;
+	return with_device(options, resize);
 }

@@ -82,23 +82,12 @@ static int print_lines(const struct device *device)
 	return flush();
 }
 
+static int show(struct device *device, const struct options *options)
+{
+	return options->json ? json_print(json_device(device), false) : print_lines(device);
+}
+
 int cmd_show(const struct options *options)
 {
-	struct device device;
-	struct class class;
-	int ret;
-
-	ret = class_open(&class, options->sysfs);
-	if (!ret)
-		ret = device_find(&device, &class, options->words[0]);
-	if (ret)
-		return ret;
-	ret = device_read(&device);
-	if (ret)
-		ret = device_failed(&device, ret);
-	else
-		ret = options->json ? json_print(json_device(&device), false) :
-				      print_lines(&device);
-	device_close(&device);
-	return ret;
+	return with_device(options, show);
 }

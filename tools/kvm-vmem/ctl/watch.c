@@ -41,6 +41,7 @@ struct watched {
  * @list: Those that are watched
  * @nb: How many
  * @uevents: Where devices are told of, or -1
+ * @look_ms: When to look again, by now_ms()
  * @polls: For poll(): standard output, @uevents, and the files of each device
  */
 struct watch {
@@ -49,6 +50,7 @@ struct watch {
 	struct watched *list;
 	size_t nb;
 	int uevents;
+	int64_t look_ms;
 	struct pollfd *polls;
 };
 
@@ -255,28 +257,39 @@ static int look_around(struct watch *watch)
 	return watch->options->nb_words ? 0 : add_all(watch, EVENT_ADDED);
 }
 
+/* For poll(): how long it is until the next look. */
+static int time_left(const struct watch *watch)
+{
+	int64_t left = watch->look_ms - now_ms();
+
+	if (!watch->options->interval_ms)
+		return -1;
+	return left > 0 ? left : 0;
+}
+
 /* Waits, and tells what happened. */
 static int watch_once(struct watch *watch)
 {
-	int timeout = watch->options->interval_ms ?: -1;
-	bool look = false;
-	int ret = 0, nb_told;
+	bool look = false, due;
+	int ret = 0;
 	size_t i;
 
 	fill_polls(watch);
-	nb_told = poll(watch->polls, POLL_FIRST_FILE + watch->nb * NR_FILES, timeout);
-	if (nb_told < 0)
+	if (poll(watch->polls, POLL_FIRST_FILE + watch->nb * NR_FILES, time_left(watch)) < 0)
 		return errno == EINTR ? 0 : fail(STATUS_FAILED, "poll: %s", strerror(errno));
 	/* As if it had been written to. */
 	if (watch->polls[POLL_OUTPUT].revents)
 		return STATUS_FAILED;
 
+	due = !time_left(watch);
+	if (due)
+		watch->look_ms = now_ms() + watch->options->interval_ms;
 	for (i = 0; i < watch->nb && !ret; i++)
-		if (!nb_told || is_told_of(watch, i))
+		if (due || is_told_of(watch, i))
 			ret = look_at(watch, i, &look);
 	if (watch->polls[POLL_UEVENTS].revents)
 		look |= uevent_read(watch->uevents);
-	return ret || (nb_told && !look) ? ret : look_around(watch);
+	return !ret && (due || look) ? look_around(watch) : ret;
 }
 
 /* Five files a device; the usual limit is 1024. */
@@ -315,6 +328,7 @@ int cmd_watch(const struct options *options)
 	allow_many_files();
 	/* Before the first look, so that nothing falls in between. */
 	watch.uevents = uevent_open();
+	watch.look_ms = now_ms() + options->interval_ms;
 	ret = watch_until_end(&watch);
 	while (watch.nb)
 		watched_close(&watch.list[--watch.nb]);

@@ -155,7 +155,10 @@ guest() {
 
 test_wait_ends_when_the_guest_is_there() {
 	vmem vmem0 label=web
-	guest 16 &
+	(
+		until grep -q '1G of 2G' "$scratch/out"; do sleep 0.02; done
+		guest 16
+	) &
 	expect 0 resize web 2G --wait --timeout 20
 	[[ $(number vmem0/size) -eq $((2 * gib)) ]]
 	# Lines, where it is no terminal.
