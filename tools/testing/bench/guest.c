@@ -53,6 +53,17 @@ static void keep_least(double *least, double value)
 		*least = value;
 }
 
+/* What else the machine does only ever adds to the time. */
+static double least_of(const double *values, unsigned int nb)
+{
+	double least = 0;
+	unsigned int i;
+
+	for (i = 0; i < nb; i++)
+		keep_least(&least, values[i]);
+	return least;
+}
+
 static void report(const char *mode, double plug_ms, double unplug_ms, double unplug_faults)
 {
 	bench_result("guest_plug_ms", mode, NULL, plug_ms, "ms");
@@ -60,11 +71,10 @@ static void report(const char *mode, double plug_ms, double unplug_ms, double un
 	bench_result("guest_unplug_faults", mode, NULL, unplug_faults, "faults");
 }
 
-static void report_medians(const struct vmm_mode *mode, struct figures *figures,
-			   unsigned int nb)
+static void report_runs(const struct vmm_mode *mode, struct figures *figures, unsigned int nb)
 {
-	double plug_ms = bench_median(figures->plug_ms, nb);
-	double unplug_ms = bench_median(figures->unplug_ms, nb);
+	double plug_ms = least_of(figures->plug_ms, nb);
+	double unplug_ms = least_of(figures->unplug_ms, nb);
 	double unplug_faults = bench_median(figures->unplug_faults, nb);
 
 	report(mode->name, plug_ms, unplug_ms, unplug_faults);
@@ -100,7 +110,7 @@ static void measure(const struct vmm_mode *modes, unsigned int nb_modes, unsigne
 			grow_and_shrink(&vmms[i], &figures[i], run);
 	for (i = 0; i < nb; i++) {
 		vmm_end(&vmms[i]);
-		report_medians(vmms[i].mode, &figures[i], nb_runs);
+		report_runs(vmms[i].mode, &figures[i], nb_runs);
 	}
 }
 
