@@ -212,14 +212,14 @@ test_a_guest_that_stalls_is_told_apart() {
 test_progress_keeps_a_slow_guest_from_stalling() {
 	vmem vmem0
 	(
-		for i in 1 2 3 4 5; do
-			sleep 1
+		for i in 1 2 3 4 5 6 7; do
+			sleep 1.5
 			put "$sysfs/vmem0/size" $((gib + i * gib / 8))
 		done
-		sleep 1
 		put "$sysfs/vmem0/size" $((2 * gib))
 	) &
-	expect 0 resize vmem0 2G --wait --stall 4
+	# Much more than a step takes, and less than all of them.
+	expect 0 resize vmem0 2G --wait --stall 8
 	wait
 }
 
