@@ -4,10 +4,11 @@
  * the VM's file: no other interface for memslots is open to modules on all
  * supported kernels.
  */
+#include <linux/delay.h>
 #include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/kvm.h>
-#include <linux/lockdep.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/uaccess.h>
@@ -56,24 +57,78 @@ int kvm_vmem_kvm_check_extension(struct file *file, unsigned int capability)
 	return kvm_vmem_kvm_ioctl(file, KVM_CHECK_EXTENSION, capability);
 }
 
+/* The argument goes through the process' scratch page, as KVM reads it there. */
+static int kvm_vmem_kvm_call_once(struct kvm_vmem_vm *vm, unsigned int cmd,
+				  const void *arg, size_t size)
+{
+	if (copy_to_user((void __user *)vm->scratch, arg, size))
+		return -EFAULT;
+	return kvm_vmem_kvm_ioctl(vm->file, cmd, vm->scratch);
+}
+
 /* A process that unmapped the scratch page, by mistake or not, gets another. */
-static int kvm_vmem_kvm_write_scratch(struct kvm_vmem_vm *vm,
-				      const struct kvm_userspace_memory_region *region)
+static int kvm_vmem_kvm_call_from_process(struct kvm_vmem_vm *vm,
+					  unsigned int cmd, const void *arg,
+					  size_t size)
+{
+	int ret = kvm_vmem_kvm_call_once(vm, cmd, arg, size);
+
+	if (ret != -EFAULT)
+		return ret;
+	ret = kvm_vmem_vm_map_scratch(vm);
+	return ret ? ret : kvm_vmem_kvm_call_once(vm, cmd, arg, size);
+}
+
+/*
+ * A worker must not wait for a page fault: the process may have put something at
+ * the scratch page's address that it serves itself (userfaultfd, FUSE), and its
+ * end waits for the worker. What the kernel alone can bring back, from swap say,
+ * is brought back; that may take a few tries.
+ */
+#define KVM_VMEM_NOFAULT_TRIES 10
+
+static int kvm_vmem_kvm_call_from_worker(struct kvm_vmem_vm *vm,
+					 unsigned int cmd, const void *arg,
+					 size_t size)
+{
+	unsigned int tries = KVM_VMEM_NOFAULT_TRIES;
+	struct page *page;
+	int ret;
+
+	for (;;) {
+		pagefault_disable();
+		ret = kvm_vmem_kvm_call_once(vm, cmd, arg, size);
+		pagefault_enable();
+		if (ret != -EFAULT || !tries--)
+			return ret;
+
+		if (get_user_pages_unlocked(vm->scratch, 1, &page,
+					    FOLL_WRITE | FOLL_NOWAIT) == 1)
+			put_page(page);
+		else
+			usleep_range(1000, 2000);
+	}
+}
+
+static int kvm_vmem_kvm_call(struct kvm_vmem_vm *vm, unsigned int cmd,
+			     const void *arg, size_t size)
 {
 	int ret;
 
-	if (!copy_to_user((void __user *)vm->scratch, region, sizeof(*region)))
-		return 0;
-	ret = kvm_vmem_vm_map_scratch(vm);
-	if (ret)
-		return ret;
-	if (copy_to_user((void __user *)vm->scratch, region, sizeof(*region)))
-		return -EFAULT;
-	return 0;
+	if (WARN_ON_ONCE(current->mm != vm->mm))
+		return -EIO;
+
+	mutex_lock(&vm->lock);
+	if (current->flags & PF_KTHREAD)
+		ret = kvm_vmem_kvm_call_from_worker(vm, cmd, arg, size);
+	else
+		ret = kvm_vmem_kvm_call_from_process(vm, cmd, arg, size);
+	mutex_unlock(&vm->lock);
+	return ret;
 }
 
 /**
- * kvm_vmem_kvm_set_memslot - add or delete a memslot
+ * kvm_vmem_kvm_set_memslot - add, change or delete a memslot
  * @vm: the VM
  * @region: as for KVM_SET_USER_MEMORY_REGION
  *
@@ -83,18 +138,8 @@ static int kvm_vmem_kvm_write_scratch(struct kvm_vmem_vm *vm,
 int kvm_vmem_kvm_set_memslot(struct kvm_vmem_vm *vm,
 			     const struct kvm_userspace_memory_region *region)
 {
-	int ret;
-
-	if (WARN_ON_ONCE(current->mm != vm->mm))
-		return -EIO;
-
-	mutex_lock(&vm->lock);
-	ret = kvm_vmem_kvm_write_scratch(vm, region);
-	if (!ret)
-		ret = kvm_vmem_kvm_ioctl(vm->file, KVM_SET_USER_MEMORY_REGION,
-					 vm->scratch);
-	mutex_unlock(&vm->lock);
-	return ret;
+	return kvm_vmem_kvm_call(vm, KVM_SET_USER_MEMORY_REGION, region,
+				 sizeof(*region));
 }
 
 /**

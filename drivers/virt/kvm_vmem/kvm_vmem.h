@@ -282,7 +282,7 @@ unsigned int kvm_vmem_memslots_list(struct kvm_vmem *dev,
 				    unsigned int nb_infos);
 void kvm_vmem_memslots_destroy(struct kvm_vmem *dev, bool unmap);
 
-int kvm_vmem_memslots_retire_now(struct kvm_vmem *dev);
+void kvm_vmem_memslots_retire_now(struct kvm_vmem *dev);
 void kvm_vmem_memslots_retire_later(struct kvm_vmem *dev);
 void kvm_vmem_memslots_retire_work(struct work_struct *work);
 

@@ -169,6 +169,7 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
 	struct kvm_vmem_memslot *memslot;
 	unsigned long index;
 	bool changed = false;
+	int ret;
 
 	lockdep_assert_held(&dev->lock);
 	if (!kvm_vmem_is_dynamic(dev))
@@ -178,7 +179,11 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
 			  last) {
 		if (memslot->nb_plugged)
 			continue;
-		if (kvm_vmem_memslot_unmap(dev, memslot))
+		ret = kvm_vmem_memslot_unmap(dev, memslot);
+		/* The process cannot be asked now, for none of them. */
+		if (ret == -EFAULT)
+			break;
+		if (ret)
 			continue;
 		kvm_vmem_memslot_free(dev, memslot);
 		kvm_vmem_backing_discard(dev,
@@ -196,13 +201,10 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
 /**
  * kvm_vmem_memslots_retire_now - take all idle memslots from KVM
  * @dev: the device
- *
- * Return: 0, for kvm_vmem_vm_run()'s sake.
  */
-int kvm_vmem_memslots_retire_now(struct kvm_vmem *dev)
+void kvm_vmem_memslots_retire_now(struct kvm_vmem *dev)
 {
 	kvm_vmem_memslots_retire(dev, kvm_vmem_grid_all(&dev->grid));
-	return 0;
 }
 
 /*
@@ -239,12 +241,23 @@ void kvm_vmem_memslots_retire_later(struct kvm_vmem *dev)
 				 kvm_vmem_retire_delay(dev));
 }
 
+/* KVM failed to delete some, for want of memory say: that may pass. */
+static void kvm_vmem_retire_again(struct kvm_vmem *dev)
+{
+	if (dev->nb_idle)
+		mod_delayed_work(kvm_vmem_wq, &dev->retire_work,
+				 max_t(unsigned long, HZ,
+				       kvm_vmem_retire_delay(dev)));
+}
+
 static int kvm_vmem_retire_idle(void *arg)
 {
 	struct kvm_vmem *dev = arg;
 
 	guard(mutex)(&dev->lock);
-	return kvm_vmem_memslots_retire_now(dev);
+	kvm_vmem_memslots_retire_now(dev);
+	kvm_vmem_retire_again(dev);
+	return 0;
 }
 
 /**

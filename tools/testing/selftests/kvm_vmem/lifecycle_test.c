@@ -5,6 +5,8 @@
  */
 #include "harness.h"
 
+#include "mappings.h"
+
 #include <fcntl.h>
 #include <sys/socket.h>
 
@@ -438,59 +440,6 @@ TEST_F(lifecycle, many_devices_can_be_there_at_once)
 	for (i = 0; i < ARRAY_SIZE(devs); i++)
 		ASSERT_EQ(0, close(devs[i]));
 	ASSERT_EQ(1, count_devices());
-}
-
-struct mappings {
-	unsigned int nb;
-	struct {
-		uintptr_t start, end;
-	} list[128];
-};
-
-static bool read_mappings(struct mappings *mappings)
-{
-	FILE *maps = fopen("/proc/self/maps", "re");
-	char line[512];
-
-	mappings->nb = 0;
-	if (!maps)
-		return false;
-	while (mappings->nb < ARRAY_SIZE(mappings->list) &&
-	       fgets(line, sizeof(line), maps))
-		if (sscanf(line, "%lx-%lx", &mappings->list[mappings->nb].start,
-			   &mappings->list[mappings->nb].end) == 2)
-			mappings->nb++;
-	fclose(maps);
-	return true;
-}
-
-static bool is_mapped(const struct mappings *mappings, uintptr_t addr)
-{
-	unsigned int i;
-
-	for (i = 0; i < mappings->nb; i++)
-		if (addr >= mappings->list[i].start &&
-		    addr < mappings->list[i].end)
-			return true;
-	return false;
-}
-
-/* The page that came: a mapping of its own, or an end of one. */
-static void *new_page(const struct mappings *before,
-		      const struct mappings *after)
-{
-	uintptr_t first, last;
-	unsigned int i;
-
-	for (i = 0; i < after->nb; i++) {
-		first = after->list[i].start;
-		last = after->list[i].end - 4096;
-		if (!is_mapped(before, first))
-			return (void *)first;
-		if (!is_mapped(before, last))
-			return (void *)last;
-	}
-	return NULL;
 }
 
 /* The page by which the module calls KVM is in the VMM's hands. */
