@@ -149,18 +149,52 @@ static struct kvm_vmem_vm *kvm_vmem_vm_create(struct file *file)
 	vm->file = get_file(file);
 	vm->mm = current->mm;
 	mmgrab(vm->mm);
-	list_add(&vm->node, &kvm_vmem_vms);
 	return vm;
 }
 
+static void kvm_vmem_vm_destroy(struct kvm_vmem_vm *vm)
+{
+	/* Fails if the process is gone, and its mappings with it. */
+	kvm_vmem_vm_run(vm, kvm_vmem_vm_unmap_scratch, vm);
+	mmdrop(vm->mm);
+	fput(vm->file);
+	kfree(vm);
+}
+
+/* With one more user; NULL if no device has it yet. */
 static struct kvm_vmem_vm *kvm_vmem_vm_find(struct file *file)
 {
 	struct kvm_vmem_vm *vm;
 
-	list_for_each_entry(vm, &kvm_vmem_vms, node)
-		if (vm->file == file)
-			return vm;
+	lockdep_assert_held(&kvm_vmem_vms_lock);
+	list_for_each_entry(vm, &kvm_vmem_vms, node) {
+		if (vm->file != file)
+			continue;
+		if (vm->mm != current->mm)
+			return ERR_PTR(-EIO);
+		vm->nr_users++;
+		return vm;
+	}
 	return NULL;
+}
+
+/* Unless another device was faster. */
+static struct kvm_vmem_vm *kvm_vmem_vm_add(struct kvm_vmem_vm *vm)
+{
+	struct kvm_vmem_vm *other;
+
+	mutex_lock(&kvm_vmem_vms_lock);
+	other = kvm_vmem_vm_find(vm->file);
+	if (!other) {
+		vm->nr_users = 1;
+		list_add(&vm->node, &kvm_vmem_vms);
+	}
+	mutex_unlock(&kvm_vmem_vms_lock);
+
+	if (!other)
+		return vm;
+	kvm_vmem_vm_destroy(vm);
+	return other;
 }
 
 /**
@@ -181,13 +215,13 @@ struct kvm_vmem_vm *kvm_vmem_vm_get(int fd)
 
 	mutex_lock(&kvm_vmem_vms_lock);
 	vm = kvm_vmem_vm_find(file);
-	if (!vm)
-		vm = kvm_vmem_vm_create(file);
-	else if (vm->mm != current->mm)
-		vm = ERR_PTR(-EIO);
-	if (!IS_ERR(vm))
-		vm->nr_users++;
 	mutex_unlock(&kvm_vmem_vms_lock);
+	/* Without the lock: a process can make mmap() take its time. */
+	if (!vm) {
+		vm = kvm_vmem_vm_create(file);
+		if (!IS_ERR(vm))
+			vm = kvm_vmem_vm_add(vm);
+	}
 
 	fput(file);
 	return vm;
@@ -206,12 +240,7 @@ void kvm_vmem_vm_put(struct kvm_vmem_vm *vm)
 	}
 	list_del(&vm->node);
 	mutex_unlock(&kvm_vmem_vms_lock);
-
-	/* Fails if the process is gone, and its mappings with it. */
-	kvm_vmem_vm_run(vm, kvm_vmem_vm_unmap_scratch, vm);
-	mmdrop(vm->mm);
-	fput(vm->file);
-	kfree(vm);
+	kvm_vmem_vm_destroy(vm);
 }
 
 /*
