@@ -94,7 +94,7 @@ trim_debug_source() {
 	local source=$1 other
 	local -a unused=("$source"/{Documentation,drivers,fs,net,rust,samples,sound,tools/perf})
 
-	find "$source" \( -path "$source/scripts" -o -path "$source/tools" \) -prune -o -type f \
+	find "$source" -type f ! -path "$source/scripts/*" ! -path "$source/tools/*" \
 		\( -name '*.o' -o -name '*.a' -o -name '*.ko' -o -name '*.cmd' -o -name 'vmlinux*' \
 		-o -name 'bzImage' \) -delete
 	for other in "$source"/arch/*/; do
