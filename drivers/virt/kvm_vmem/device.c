@@ -41,6 +41,7 @@ struct kvm_vmem *kvm_vmem_create(void)
 	INIT_LIST_HEAD(&dev->listeners);
 	init_waitqueue_head(&dev->readers);
 	xa_init_flags(&dev->memslots, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&dev->dirty, XA_FLAGS_ACCOUNT);
 	return dev;
 }
 
@@ -87,6 +88,7 @@ static void kvm_vmem_detach(struct kvm_vmem *dev)
 	/* What is left of the memslots died with the process. */
 	mutex_lock(&dev->lock);
 	kvm_vmem_memslots_destroy(dev, false);
+	kvm_vmem_dirty_destroy(dev);
 	mutex_unlock(&dev->lock);
 
 	kvm_vmem_vm_unclaim(dev);
@@ -401,6 +403,10 @@ int kvm_vmem_get_info(struct kvm_vmem *dev, struct kvm_vmem_get_info *info)
 	};
 	if (dev->removal_pending)
 		info->out_state |= KVM_VMEM_INFO_REMOVAL_PENDING;
+	if (dev->frozen)
+		info->out_state |= KVM_VMEM_INFO_FROZEN;
+	if (dev->dirty_log)
+		info->out_state |= KVM_VMEM_INFO_DIRTY_LOG;
 	if (dev->attached) {
 		info->out_state |= KVM_VMEM_INFO_ATTACHED;
 		info->out_userspace_addr = dev->userspace_addr;

@@ -143,6 +143,48 @@ int kvm_vmem_kvm_set_memslot(struct kvm_vmem_vm *vm,
 }
 
 /**
+ * kvm_vmem_kvm_get_dirty_log - fetch the dirty pages of a memslot
+ * @vm: the VM
+ * @slot: the memslot, with its address space in bits 16 and up
+ * @bitmap: address in the VM's process, with room for all pages of the memslot
+ *
+ * Context: in a task of the VM's process, as KVM writes to its memory.
+ * Return: what KVM_GET_DIRTY_LOG says.
+ */
+int kvm_vmem_kvm_get_dirty_log(struct kvm_vmem_vm *vm, u32 slot,
+			       unsigned long bitmap)
+{
+	const struct kvm_dirty_log log = {
+		.slot = slot,
+		.dirty_bitmap = (void __user *)bitmap,
+	};
+
+	return kvm_vmem_kvm_call(vm, KVM_GET_DIRTY_LOG, &log, sizeof(log));
+}
+
+/**
+ * kvm_vmem_kvm_clear_dirty_log - count dirty pages of a memslot clean
+ * @vm: the VM
+ * @slot: the memslot, with its address space in bits 16 and up
+ * @bitmap: address in the VM's process of a bitmap of these pages
+ * @nb_pages: number of pages of the memslot
+ *
+ * Context: in a task of the VM's process.
+ * Return: what KVM_CLEAR_DIRTY_LOG says.
+ */
+int kvm_vmem_kvm_clear_dirty_log(struct kvm_vmem_vm *vm, u32 slot,
+				 unsigned long bitmap, u32 nb_pages)
+{
+	const struct kvm_clear_dirty_log log = {
+		.slot = slot,
+		.num_pages = nb_pages,
+		.dirty_bitmap = (void __user *)bitmap,
+	};
+
+	return kvm_vmem_kvm_call(vm, KVM_CLEAR_DIRTY_LOG, &log, sizeof(log));
+}
+
+/**
  * kvm_vmem_kvm_max_memslot_size - how large can a memslot be?
  *
  * Return: the size of the largest memslot that KVM takes, in bytes.

@@ -4,8 +4,9 @@
  *
  * Dependencies point one way:
  *
- *	main -> requests -> device -> { memslots -> kvm -> vm, backing,
- *		discard -> protected, prealloc -> protected, notify } -> blocks
+ *	main -> { requests, migration } -> device -> { memslots -> dirty -> kvm
+ *		-> vm, backing, discard -> protected, prealloc -> protected,
+ *		notify } -> blocks
  *
  * Locks, outermost first:
  *
@@ -90,6 +91,7 @@ struct kvm_vmem_claim {
  * @index: position in the grid
  * @address_spaces: mask of the KVM address spaces that have it. Not all of the
  *	device's only while it is being mapped, or if KVM failed to delete it
+ * @logged: mask of those of them in which KVM logs its dirty pages
  * @nb_plugged: number of plugged blocks. Active if not 0, else idle
  * @bitmap: plugged blocks
  *
@@ -99,6 +101,7 @@ struct kvm_vmem_claim {
 struct kvm_vmem_memslot {
 	unsigned int index;
 	unsigned int address_spaces;
+	unsigned int logged;
 	unsigned int nb_plugged;
 	unsigned long bitmap[];
 };
@@ -126,6 +129,8 @@ enum kvm_vmem_counter {
  * @requested_size: size that the guest is asked to reach
  * @usable_region_size: part of the region that the guest may plug
  * @removal_pending: PREPARE_REMOVE was done
+ * @frozen: FREEZE was done: what is plugged stays so
+ * @used: a block was plugged, at some time
  * @ref: held by the open file and by every VMA
  * @backing: file of protected backing, or of user backing to discard from, or
  *	NULL; set by SETUP
@@ -145,6 +150,10 @@ enum kvm_vmem_counter {
  * @memslots: the memslots that KVM knows, by index
  * @nb_active: number of active memslots
  * @nb_idle: number of idle memslots
+ * @dirty_log: dirty pages are logged: KVM logs those of each memslot, and each
+ *	has an entry in @dirty
+ * @dirty_log_manual: KVM has to be told separately to count them clean
+ * @dirty: dirty pages, by memslots of the grid; see dirty.c
  * @retire_delay_ms: how long it must be quiet before idle memslots go, unless the
  *	guest is on its way to a smaller size
  * @retire_work: takes them from KVM
@@ -179,6 +188,8 @@ struct kvm_vmem {
 	u64 requested_size;
 	u64 usable_region_size;
 	bool removal_pending;
+	bool frozen;
+	bool used;
 
 	struct kref ref;
 	struct file *backing;
@@ -199,6 +210,9 @@ struct kvm_vmem {
 	struct xarray memslots;
 	unsigned int nb_active;
 	unsigned int nb_idle;
+	bool dirty_log;
+	bool dirty_log_manual;
+	struct xarray dirty;
 	unsigned int retire_delay_ms;
 	struct delayed_work retire_work;
 
@@ -262,9 +276,27 @@ int kvm_vmem_unplug(struct kvm_vmem *dev, struct kvm_vmem_request *req);
 int kvm_vmem_unplug_all(struct kvm_vmem *dev, struct kvm_vmem_request *req);
 int kvm_vmem_state(struct kvm_vmem *dev, struct kvm_vmem_request *req);
 int kvm_vmem_reset(struct kvm_vmem *dev);
+void kvm_vmem_change_size(struct kvm_vmem *dev, u64 size);
+
+/* migration.c: the state that moves with a VM */
+int kvm_vmem_freeze(struct kvm_vmem *dev, bool freeze);
+int kvm_vmem_get_bitmap(struct kvm_vmem *dev,
+			const struct kvm_vmem_get_bitmap *cmd);
+int kvm_vmem_set_bitmap(struct kvm_vmem *dev,
+			const struct kvm_vmem_set_bitmap *cmd);
+
+/* dirty.c: the dirty log of all memslots */
+int kvm_vmem_dirty_prepare(struct kvm_vmem *dev, unsigned int index);
+void kvm_vmem_dirty_mark(struct kvm_vmem *dev, unsigned int index,
+			 unsigned int first, unsigned int nb);
+void kvm_vmem_dirty_destroy(struct kvm_vmem *dev);
+int kvm_vmem_set_dirty_log(struct kvm_vmem *dev, u32 flags);
+int kvm_vmem_get_dirty_log(struct kvm_vmem *dev,
+			   struct kvm_vmem_get_dirty_log *cmd);
 
 /* memslots.c: the memslot group */
 int kvm_vmem_memslots_probe(struct kvm_vmem *dev);
+int kvm_vmem_memslots_log(struct kvm_vmem *dev, bool log);
 bool kvm_vmem_memslots_plugged(struct kvm_vmem *dev, u64 offset);
 int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range);
 void kvm_vmem_memslots_retire(struct kvm_vmem *dev,
@@ -291,6 +323,10 @@ struct file *kvm_vmem_kvm_get_vm(int fd);
 int kvm_vmem_kvm_check_extension(struct file *file, unsigned int capability);
 int kvm_vmem_kvm_set_memslot(struct kvm_vmem_vm *vm,
 			     const struct kvm_userspace_memory_region *region);
+int kvm_vmem_kvm_get_dirty_log(struct kvm_vmem_vm *vm, u32 slot,
+			       unsigned long bitmap);
+int kvm_vmem_kvm_clear_dirty_log(struct kvm_vmem_vm *vm, u32 slot,
+				 unsigned long bitmap, u32 nb_pages);
 u64 kvm_vmem_kvm_max_memslot_size(void);
 
 /* vm.c: VMs, shared by their devices */
@@ -321,6 +357,8 @@ int kvm_vmem_protected_populate(struct kvm_vmem *dev, u64 offset, u64 size,
 				int (*stop)(void *arg), void *arg);
 u64 kvm_vmem_protected_resident(struct kvm_vmem *dev);
 int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma);
+loff_t kvm_vmem_protected_llseek(struct kvm_vmem *dev, loff_t offset,
+				 int whence);
 unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
 						   struct file *file,
 						   unsigned long addr,

@@ -54,7 +54,9 @@ union kvm_vmem_cmd {
 	struct kvm_vmem_set_eventfd set_eventfd;
 	struct kvm_vmem_get_info get_info;
 	struct kvm_vmem_get_memslots get_memslots;
-	struct kvm_vmem_bitmap bitmap;
+	struct kvm_vmem_get_bitmap get_bitmap;
+	struct kvm_vmem_set_bitmap set_bitmap;
+	struct kvm_vmem_get_dirty_log get_dirty_log;
 };
 
 static int kvm_vmem_ioctl_setup(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
@@ -130,9 +132,38 @@ static int kvm_vmem_ioctl_prepare_remove(struct kvm_vmem *dev,
 	return kvm_vmem_prepare_remove(dev, cmd->action.flags);
 }
 
-static int kvm_vmem_ioctl_not_yet(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+static int kvm_vmem_ioctl_get_bitmap(struct kvm_vmem *dev,
+				     union kvm_vmem_cmd *cmd)
 {
-	return -EOPNOTSUPP;
+	return kvm_vmem_get_bitmap(dev, &cmd->get_bitmap);
+}
+
+static int kvm_vmem_ioctl_set_bitmap(struct kvm_vmem *dev,
+				     union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_set_bitmap(dev, &cmd->set_bitmap);
+}
+
+static int kvm_vmem_ioctl_freeze(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_freeze(dev, true);
+}
+
+static int kvm_vmem_ioctl_thaw(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_freeze(dev, false);
+}
+
+static int kvm_vmem_ioctl_set_dirty_log(struct kvm_vmem *dev,
+					union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_set_dirty_log(dev, cmd->action.flags);
+}
+
+static int kvm_vmem_ioctl_get_dirty_log(struct kvm_vmem *dev,
+					union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_get_dirty_log(dev, &cmd->get_dirty_log);
 }
 
 /* What a device must have been through before an ioctl. */
@@ -140,6 +171,8 @@ enum kvm_vmem_stage {
 	KVM_VMEM_STAGE_OPEN,
 	KVM_VMEM_STAGE_SET_UP,
 	KVM_VMEM_STAGE_ATTACHED,
+	/* And it takes the device's lock itself, after what needs no lock. */
+	KVM_VMEM_STAGE_UNLOCKED,
 	/* And the ioctl runs in the address space of the VM's process. */
 	KVM_VMEM_STAGE_IN_VM,
 };
@@ -167,9 +200,6 @@ struct kvm_vmem_ioctl_op {
 		.execute = kvm_vmem_ioctl_##_fn,			\
 	}
 
-#define KVM_VMEM_OP_NOT_YET(_cmd, _struct, _last)			\
-	KVM_VMEM_OP(_cmd, not_yet, _struct, _last, ~0U, OPEN, false)
-
 static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 	KVM_VMEM_OP(SETUP, setup, kvm_vmem_setup, out_id,
 		    KVM_VMEM_SETUP_DYNAMIC_MEMSLOTS |
@@ -196,11 +226,17 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 		    true),
 	KVM_VMEM_OP(GET_MEMSLOTS, get_memslots, kvm_vmem_get_memslots, memslots,
 		    0, ATTACHED, true),
-	KVM_VMEM_OP_NOT_YET(GET_BITMAP, kvm_vmem_bitmap, bitmap),
-	KVM_VMEM_OP_NOT_YET(SET_BITMAP, kvm_vmem_bitmap, bitmap),
-	KVM_VMEM_OP_NOT_YET(FREEZE, kvm_vmem_action, flags),
-	KVM_VMEM_OP_NOT_YET(THAW, kvm_vmem_action, flags),
-	KVM_VMEM_OP_NOT_YET(SET_DIRTY_LOG, kvm_vmem_action, flags),
+	KVM_VMEM_OP(GET_BITMAP, get_bitmap, kvm_vmem_get_bitmap, bitmap, 0,
+		    SET_UP, false),
+	KVM_VMEM_OP(SET_BITMAP, set_bitmap, kvm_vmem_set_bitmap, bitmap, 0,
+		    UNLOCKED, false),
+	KVM_VMEM_OP(FREEZE, freeze, kvm_vmem_action, flags, 0, SET_UP, false),
+	KVM_VMEM_OP(THAW, thaw, kvm_vmem_action, flags, 0, SET_UP, false),
+	KVM_VMEM_OP(SET_DIRTY_LOG, set_dirty_log, kvm_vmem_action, flags,
+		    KVM_VMEM_DIRTY_LOG_ENABLE |
+		    KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT, IN_VM, false),
+	KVM_VMEM_OP(GET_DIRTY_LOG, get_dirty_log, kvm_vmem_get_dirty_log,
+		    out_nb_dirty, 0, UNLOCKED, true),
 	KVM_VMEM_OP(RESET, reset, kvm_vmem_action, flags, 0, IN_VM, false),
 	KVM_VMEM_OP(PREPARE_REMOVE, prepare_remove, kvm_vmem_action, flags,
 		    KVM_VMEM_PREPARE_REMOVE_CANCEL, SET_UP, false),
@@ -220,10 +256,15 @@ static int kvm_vmem_execute(void *arg)
 
 	if (mutex_lock_killable(&dev->lock))
 		return -EINTR;
-	if (ioctl->op->stage > KVM_VMEM_STAGE_OPEN && !kvm_vmem_is_setup(dev))
+	if (ioctl->op->stage > KVM_VMEM_STAGE_OPEN && !kvm_vmem_is_setup(dev)) {
 		ret = -ENODEV;
-	else
+	} else {
 		ret = ioctl->op->execute(dev, &ioctl->cmd);
+		/* The others have tracepoints of their own. */
+		if (ioctl->op->size == sizeof(ioctl->cmd.action))
+			trace_kvm_vmem_action(dev, _IOC_NR(ioctl->op->cmd),
+					      ioctl->cmd.action.flags, ret);
+	}
 	mutex_unlock(&dev->lock);
 	return ret;
 }
@@ -237,6 +278,8 @@ static int kvm_vmem_run_ioctl(struct kvm_vmem_ioctl *ioctl)
 	/* Pairs with the smp_store_release() of ATTACH. */
 	if (!smp_load_acquire(&dev->attached))
 		return -ENODEV;
+	if (ioctl->op->stage == KVM_VMEM_STAGE_UNLOCKED)
+		return ioctl->op->execute(dev, &ioctl->cmd);
 	if (ioctl->op->stage < KVM_VMEM_STAGE_IN_VM)
 		return kvm_vmem_execute(ioctl);
 	return kvm_vmem_vm_run(dev->vm, kvm_vmem_execute, ioctl);
@@ -289,7 +332,10 @@ static int kvm_vmem_fops_open(struct inode *inode, struct file *file)
 	if (!dev)
 		return -ENOMEM;
 	file->private_data = dev;
-	return stream_open(inode, file);
+	stream_open(inode, file);
+	/* There is no position, but something to find. */
+	file->f_mode |= FMODE_LSEEK;
+	return 0;
 }
 
 static int kvm_vmem_fops_release(struct inode *inode, struct file *file)
@@ -333,6 +379,11 @@ static __poll_t kvm_vmem_fops_poll(struct file *file, poll_table *wait)
 	return atomic64_read(&dev->size_changes) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
+static loff_t kvm_vmem_fops_llseek(struct file *file, loff_t offset, int whence)
+{
+	return kvm_vmem_protected_llseek(file->private_data, offset, whence);
+}
+
 static int kvm_vmem_fops_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	return kvm_vmem_protected_mmap(file->private_data, vma);
@@ -355,6 +406,7 @@ static const struct file_operations kvm_vmem_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.read = kvm_vmem_fops_read,
 	.poll = kvm_vmem_fops_poll,
+	.llseek = kvm_vmem_fops_llseek,
 	.mmap = kvm_vmem_fops_mmap,
 	.get_unmapped_area = kvm_vmem_fops_get_unmapped_area,
 };

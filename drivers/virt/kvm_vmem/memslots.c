@@ -17,11 +17,13 @@
 #include "kvm_vmem.h"
 #include "trace.h"
 
+/* Size 0 deletes it; whether dirty pages are logged may change. */
 static int kvm_vmem_set_memslot(struct kvm_vmem *dev, unsigned int as_id,
-				unsigned int id, u64 offset, u64 size)
+				unsigned int id, u64 offset, u64 size, bool log)
 {
 	const struct kvm_userspace_memory_region region = {
 		.slot = as_id << 16 | id,
+		.flags = log ? KVM_MEM_LOG_DIRTY_PAGES : 0,
 		.guest_phys_addr = dev->grid.addr + offset,
 		.memory_size = size,
 		.userspace_addr = dev->userspace_addr + offset,
@@ -44,10 +46,11 @@ static int kvm_vmem_memslot_unmap(struct kvm_vmem *dev,
 
 	while (memslot->address_spaces) {
 		as_id = __fls(memslot->address_spaces);
-		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, 0);
+		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, 0, false);
 		if (ret)
 			return ret;
 		memslot->address_spaces &= ~BIT(as_id);
+		memslot->logged &= ~BIT(as_id);
 	}
 	return 0;
 }
@@ -63,10 +66,62 @@ static int kvm_vmem_memslot_map(struct kvm_vmem *dev,
 
 	while (memslot->address_spaces != dev->address_spaces) {
 		as_id = __ffs(dev->address_spaces & ~memslot->address_spaces);
-		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, size);
+		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, size,
+					   dev->dirty_log);
 		if (ret)
 			return ret;
 		memslot->address_spaces |= BIT(as_id);
+		if (dev->dirty_log)
+			memslot->logged |= BIT(as_id);
+	}
+	return 0;
+}
+
+static int kvm_vmem_memslot_log(struct kvm_vmem *dev,
+				struct kvm_vmem_memslot *memslot, bool log)
+{
+	unsigned long todo = log ? memslot->address_spaces & ~memslot->logged :
+				   memslot->logged;
+	unsigned int id = dev->claim.first_id + memslot->index;
+	u64 offset = kvm_vmem_grid_offset(&dev->grid, memslot->index);
+	u64 size = kvm_vmem_grid_size_of(&dev->grid, memslot->index);
+	unsigned int as_id;
+	int ret;
+
+	for_each_set_bit(as_id, &todo, BITS_PER_LONG) {
+		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, size, log);
+		if (ret)
+			return ret;
+		memslot->logged ^= BIT(as_id);
+	}
+	return 0;
+}
+
+/**
+ * kvm_vmem_memslots_log - have KVM log the dirty pages of all memslots, or not
+ * @dev: the device
+ * @log: which of them
+ *
+ * A memslot of which KVM fails to stop the log goes on with it until it is
+ * deleted or the log is wanted again.
+ *
+ * Return: 0; an errno of KVM's if it failed to log one, and logs none then.
+ */
+int kvm_vmem_memslots_log(struct kvm_vmem *dev, bool log)
+{
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index;
+	int ret;
+
+	lockdep_assert_held(&dev->lock);
+
+	xa_for_each(&dev->memslots, index, memslot) {
+		ret = kvm_vmem_memslot_log(dev, memslot, log);
+		if (ret && log) {
+			kvm_vmem_memslots_log(dev, false);
+			return ret;
+		}
+		cond_resched();
 	}
 	return 0;
 }
@@ -141,11 +196,13 @@ int kvm_vmem_memslots_probe(struct kvm_vmem *dev)
 	for (i = 0; i < ARRAY_SIZE(ends); i++) {
 		for_each_set_bit(as_id, &address_spaces, BITS_PER_LONG) {
 			ret = kvm_vmem_set_memslot(dev, as_id, ends[i].id,
-						   ends[i].offset, PAGE_SIZE);
+						   ends[i].offset, PAGE_SIZE,
+						   false);
 			if (!ret)
 				ret = kvm_vmem_set_memslot(dev, as_id,
 							   ends[i].id,
-							   ends[i].offset, 0);
+							   ends[i].offset, 0,
+							   false);
 			if (ret)
 				return ret;
 		}
@@ -300,7 +357,9 @@ int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
 			ret = PTR_ERR(memslot);
 			break;
 		}
-		ret = kvm_vmem_memslot_map(dev, memslot);
+		ret = kvm_vmem_dirty_prepare(dev, span.memslot);
+		if (!ret)
+			ret = kvm_vmem_memslot_map(dev, memslot);
 		if (ret)
 			break;
 		changed = true;
@@ -430,10 +489,12 @@ void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
 	struct kvm_vmem_span span;
 
 	lockdep_assert_held(&dev->lock);
+	dev->used = true;
 
 	kvm_vmem_protected_lock(dev);
 	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
 		memslot = xa_load(&dev->memslots, span.memslot);
+		kvm_vmem_dirty_mark(dev, span.memslot, span.first, span.nb);
 		if (plugged) {
 			bitmap_set(memslot->bitmap, span.first, span.nb);
 			kvm_vmem_memslot_count(dev, memslot,
@@ -455,11 +516,15 @@ void kvm_vmem_memslots_set(struct kvm_vmem *dev, struct kvm_vmem_range range,
 void kvm_vmem_memslots_clear(struct kvm_vmem *dev,
 			     struct kvm_vmem_memslot *memslot)
 {
+	unsigned int nb = kvm_vmem_grid_blocks_of(&dev->grid, memslot->index);
+	unsigned int start, end;
+
 	lockdep_assert_held(&dev->lock);
 
 	kvm_vmem_protected_lock(dev);
-	bitmap_zero(memslot->bitmap,
-		    kvm_vmem_grid_blocks_of(&dev->grid, memslot->index));
+	for_each_set_bitrange(start, end, memslot->bitmap, nb)
+		kvm_vmem_dirty_mark(dev, memslot->index, start, end - start);
+	bitmap_zero(memslot->bitmap, nb);
 	kvm_vmem_memslot_count(dev, memslot, 0);
 	kvm_vmem_protected_unlock(dev);
 }

@@ -319,6 +319,28 @@ unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
 }
 
 /**
+ * kvm_vmem_protected_llseek - find what has memory
+ * @dev: the device
+ * @offset: where to begin, in the region
+ * @whence: SEEK_DATA or SEEK_HOLE
+ *
+ * Return: an offset in the region; -ENXIO if there is none, -ESPIPE before SETUP
+ * or with user backing, -EINVAL for another @whence.
+ */
+loff_t kvm_vmem_protected_llseek(struct kvm_vmem *dev, loff_t offset,
+				 int whence)
+{
+	/* Pairs with the smp_store_release() of SETUP. */
+	struct file *file = smp_load_acquire(&dev->mappable);
+
+	if (!file)
+		return -ESPIPE;
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		return -EINVAL;
+	return kvm_vmem_shmem_fops->llseek(file, offset, whence);
+}
+
+/**
  * kvm_vmem_protected_populate - allocate a part of the region
  * @dev: a device with protected backing
  * @offset: offset in the region

@@ -38,8 +38,14 @@ static int kvm_vmem_respond(struct kvm_vmem *dev, unsigned int type,
 	return 0;
 }
 
-static void kvm_vmem_change_size(struct kvm_vmem *dev, u64 size)
+/**
+ * kvm_vmem_change_size - another size is plugged
+ * @dev: the device
+ * @size: the size
+ */
+void kvm_vmem_change_size(struct kvm_vmem *dev, u64 size)
 {
+	lockdep_assert_held(&dev->lock);
 	WRITE_ONCE(dev->size, size);
 	kvm_vmem_notify_size(dev);
 	kvm_vmem_memslots_retire_later(dev);
@@ -86,6 +92,8 @@ static int kvm_vmem_do_plug(struct kvm_vmem *dev,
 		return VIRTIO_MEM_RESP_NACK;
 	if (!kvm_vmem_memslots_all(dev, range, false))
 		return VIRTIO_MEM_RESP_ERROR;
+	if (dev->frozen)
+		return VIRTIO_MEM_RESP_BUSY;
 
 	if (kvm_vmem_is_protected(dev))
 		ret = kvm_vmem_prepare_blocks(dev, range);
@@ -142,6 +150,8 @@ static int kvm_vmem_do_unplug(struct kvm_vmem *dev,
 				 req->nb_blocks, &range) ||
 	    !kvm_vmem_memslots_all(dev, range, true))
 		return VIRTIO_MEM_RESP_ERROR;
+	if (dev->frozen)
+		return VIRTIO_MEM_RESP_BUSY;
 
 	if (kvm_vmem_is_protected(dev))
 		kvm_vmem_unplug_protected(dev, range,
@@ -179,6 +189,8 @@ static int kvm_vmem_do_unplug_all(struct kvm_vmem *dev, bool sync)
 	int ret;
 
 	if (dev->size) {
+		if (dev->frozen)
+			return VIRTIO_MEM_RESP_BUSY;
 		ret = kvm_vmem_backing_discard(dev, 0, dev->grid.region_size);
 		if (ret)
 			return kvm_vmem_host_response(ret);
@@ -272,7 +284,8 @@ int kvm_vmem_state(struct kvm_vmem *dev, struct kvm_vmem_request *req)
  * kvm_vmem_reset - KVM_VMEM_RESET
  * @dev: the device
  *
- * Return: 0, -EBUSY if the host failed and may succeed later, -EIO.
+ * Return: 0, -EBUSY if the device is frozen or the host failed and may succeed
+ * later, -EIO.
  */
 int kvm_vmem_reset(struct kvm_vmem *dev)
 {

@@ -74,6 +74,8 @@ KVM_VMEM_ATTR_RO(usable_region_size, "%llu",
 KVM_VMEM_ATTR_RO(memslots_total, "%u", READ_ONCE(dev->grid.nb_memslots))
 KVM_VMEM_ATTR_RO(memslots_active, "%u", READ_ONCE(dev->nb_active))
 KVM_VMEM_ATTR_RO(memslots_idle, "%u", READ_ONCE(dev->nb_idle))
+KVM_VMEM_ATTR_RO(frozen, "%u", READ_ONCE(dev->frozen))
+KVM_VMEM_ATTR_RO(dirty_log, "%u", READ_ONCE(dev->dirty_log))
 
 /* ATTACH may change the grid in steps. */
 static ssize_t memslot_size_show(struct device *sysfs,
@@ -216,6 +218,8 @@ static struct attribute *kvm_vmem_attrs[] = {
 	&dev_attr_memslots_total.attr,
 	&dev_attr_memslots_active.attr,
 	&dev_attr_memslots_idle.attr,
+	&dev_attr_frozen.attr,
+	&dev_attr_dirty_log.attr,
 	&dev_attr_retire_delay_ms.attr,
 	&dev_attr_retire.attr,
 	&dev_attr_resident.attr,

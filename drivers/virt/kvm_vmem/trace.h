@@ -22,6 +22,13 @@
 	{ VIRTIO_MEM_RESP_BUSY,		"busy" },	\
 	{ VIRTIO_MEM_RESP_ERROR,	"error" }
 
+#define KVM_VMEM_ACTIONS					\
+	{ KVM_VMEM_CMD_FREEZE,		"freeze" },		\
+	{ KVM_VMEM_CMD_THAW,		"thaw" },		\
+	{ KVM_VMEM_CMD_SET_DIRTY_LOG,	"set_dirty_log" },	\
+	{ KVM_VMEM_CMD_RESET,		"reset" },		\
+	{ KVM_VMEM_CMD_PREPARE_REMOVE,	"prepare_remove" }
+
 TRACE_EVENT(kvm_vmem_setup,
 	TP_PROTO(const struct kvm_vmem *dev),
 	TP_ARGS(dev),
@@ -95,6 +102,60 @@ TRACE_EVENT(kvm_vmem_request,
 		  __entry->addr, __entry->nb_blocks,
 		  __print_symbolic(__entry->response, KVM_VMEM_RESPONSES),
 		  __entry->size)
+);
+
+TRACE_EVENT(kvm_vmem_action,
+	TP_PROTO(const struct kvm_vmem *dev, unsigned int cmd, u32 flags,
+		 int ret),
+	TP_ARGS(dev, cmd, flags, ret),
+	TP_STRUCT__entry(
+		__field(int, id)
+		__field(unsigned int, cmd)
+		__field(u32, flags)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->id = dev->id;
+		__entry->cmd = cmd;
+		__entry->flags = flags;
+		__entry->ret = ret;
+	),
+	TP_printk("vmem%d %s flags=0x%x: %d", __entry->id,
+		  __print_symbolic(__entry->cmd, KVM_VMEM_ACTIONS),
+		  __entry->flags, __entry->ret)
+);
+
+TRACE_EVENT(kvm_vmem_set_bitmap,
+	TP_PROTO(const struct kvm_vmem *dev,
+		 const struct kvm_vmem_set_bitmap *cmd, u64 size, int ret),
+	TP_ARGS(dev, cmd, size, ret),
+	TP_STRUCT__entry(
+		__field(int, id)
+		__field(u64, addr)
+		__field(u64, region_size)
+		__field(u64, block_size)
+		__field(u64, usable_region_size)
+		__field(u64, nb_blocks)
+		__field(u64, size)
+		__field(u16, node_id)
+		__field(int, ret)
+	),
+	TP_fast_assign(
+		__entry->id = dev->id;
+		__entry->addr = cmd->addr;
+		__entry->region_size = cmd->region_size;
+		__entry->block_size = cmd->block_size;
+		__entry->usable_region_size = cmd->usable_region_size;
+		__entry->nb_blocks = cmd->nb_blocks;
+		__entry->size = size;
+		__entry->node_id = cmd->node_id;
+		__entry->ret = ret;
+	),
+	TP_printk("vmem%d addr=0x%llx region_size=0x%llx block_size=0x%llx usable_region_size=0x%llx node_id=%u nb_blocks=%llu size=0x%llx: %d",
+		  __entry->id, __entry->addr, __entry->region_size,
+		  __entry->block_size, __entry->usable_region_size,
+		  __entry->node_id, __entry->nb_blocks, __entry->size,
+		  __entry->ret)
 );
 
 TRACE_EVENT(kvm_vmem_requested_size,

@@ -35,6 +35,12 @@
  * what it sees fit. Unplugging takes the memory out of all mappings at once; it
  * is zero when it is plugged again.
  *
+ * lseek() with SEEK_DATA and SEEK_HOLE finds what of protected backing has memory
+ * on the host, by the offset in the region, as with any sparse file: what is a
+ * hole reads as zeros, and reading it would allocate it. Blocks that were unplugged
+ * a moment ago may still be found as data. It fails with ESPIPE where mmap() fails
+ * with ENODEV, and with EINVAL for any other whence.
+ *
  * Every ioctl takes a pointer to a structure whose first member is its size in
  * bytes, as the caller knows it. A shorter structure than the kernel's is
  * extended by zeros as long as it reaches the last member of the first version
@@ -90,6 +96,7 @@ enum {
 	KVM_VMEM_CMD_SET_DIRTY_LOG = 0x0f,
 	KVM_VMEM_CMD_RESET = 0x10,
 	KVM_VMEM_CMD_PREPARE_REMOVE = 0x11,
+	KVM_VMEM_CMD_GET_DIRTY_LOG = 0x12,
 };
 
 /**
@@ -425,12 +432,14 @@ struct kvm_vmem_set_eventfd {
  * enum kvm_vmem_info_state - state of a device, in KVM_VMEM_GET_INFO
  * @KVM_VMEM_INFO_ATTACHED: ATTACH was done
  * @KVM_VMEM_INFO_REMOVAL_PENDING: PREPARE_REMOVE was done and not cancelled
- * @KVM_VMEM_INFO_FROZEN: FREEZE was done
+ * @KVM_VMEM_INFO_FROZEN: FREEZE was done and not taken back by THAW
+ * @KVM_VMEM_INFO_DIRTY_LOG: KVM logs dirty pages, by SET_DIRTY_LOG
  */
 enum kvm_vmem_info_state {
 	KVM_VMEM_INFO_ATTACHED = 1 << 0,
 	KVM_VMEM_INFO_REMOVAL_PENDING = 1 << 1,
 	KVM_VMEM_INFO_FROZEN = 1 << 2,
+	KVM_VMEM_INFO_DIRTY_LOG = 1 << 3,
 };
 
 /**
@@ -562,18 +571,19 @@ struct kvm_vmem_get_memslots {
 #define KVM_VMEM_GET_MEMSLOTS _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_MEMSLOTS)
 
 /**
- * struct kvm_vmem_bitmap - ioctl(KVM_VMEM_GET_BITMAP), ioctl(KVM_VMEM_SET_BITMAP)
- * @size: sizeof(struct kvm_vmem_bitmap)
+ * struct kvm_vmem_get_bitmap - ioctl(KVM_VMEM_GET_BITMAP)
+ * @size: sizeof(struct kvm_vmem_get_bitmap)
  * @flags: Must be 0
  * @first_block: Index in the region of the first block
- * @nb_blocks: Number of blocks
+ * @nb_blocks: Number of blocks, not 0; within the region
  * @bitmap: User pointer to an array of (@nb_blocks + 63) / 64 __u64; bit i % 64
- *	of element i / 64 is set if block @first_block + i is plugged
+ *	of element i / 64 is set if block @first_block + i is plugged. What is
+ *	left of the last element is 0
  *
- * For migration. SET is allowed only on a device that never had a plugged block.
- * Not supported yet: EOPNOTSUPP.
+ * Tells which blocks are plugged, at one moment. For migration: the plugged blocks
+ * are what there is to send. Errors: EINVAL, ENODEV (no SETUP).
  */
-struct kvm_vmem_bitmap {
+struct kvm_vmem_get_bitmap {
 	__u32 size;
 	__u32 flags;
 	__aligned_u64 first_block;
@@ -582,15 +592,113 @@ struct kvm_vmem_bitmap {
 };
 
 #define KVM_VMEM_GET_BITMAP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_BITMAP)
+
+/**
+ * struct kvm_vmem_set_bitmap - ioctl(KVM_VMEM_SET_BITMAP)
+ * @size: sizeof(struct kvm_vmem_set_bitmap)
+ * @flags: Must be 0
+ * @addr: The source's, as in KVM_VMEM_GET_CONFIG there; so are the next ones
+ * @region_size: Likewise
+ * @block_size: Likewise
+ * @usable_region_size: Likewise. At least what the requested size needs, and as
+ *	far as the last plugged block, or the guest's next request would be an
+ *	ERROR to which Linux gives the device up; at most the region, and a
+ *	multiple of the block size
+ * @node_id: Likewise
+ * @__reserved0: Must be 0
+ * @__reserved1: Must be 0
+ * @nb_blocks: Number of blocks of the region
+ * @bitmap: User pointer to an array of (@nb_blocks + 63) / 64 __u64, as
+ *	KVM_VMEM_GET_BITMAP gives it for all of the region
+ *
+ * Restores the state of another device, the source of a migration or a saved one,
+ * before the guest's memory is put into place. It is done at most once, on an
+ * attached device that never had a plugged block; the device may be frozen. In one
+ * step the blocks are plugged, the memslots mapped that they need, the usable
+ * region is set, and KVM_VMEM_EVENT_SIZE signalled if the size is not 0. With
+ * KVM_VMEM_SETUP_PREALLOC the blocks are populated first. The memory is zero.
+ *
+ * What a guest knows has to be the same on both sides (QEMU's
+ * virtio_mem_mig_sanity_checks_post_load()); memslots, their limit, backing and
+ * dynamic memslots are the host's affair and may differ. More may be plugged than
+ * the source's guest was asked to have: set up the device with a requested size
+ * that covers the bitmap, and set the right one afterwards.
+ *
+ * Errors, each traced (kvm_vmem_set_bitmap), in this order: EBUSY (a block is or
+ * was plugged), EADDRNOTAVAIL (@addr is another), ERANGE (@region_size is),
+ * EDOM (@block_size is), ENXIO (@node_id is), EMSGSIZE (@nb_blocks is not that of
+ * the region), EINVAL (a bit beyond @nb_blocks is set, or @usable_region_size is
+ * wrong), EDQUOT (more is plugged than the requested size); or ENOMEM, ENODEV (not
+ * attached), EIO, and what KVM says of a memslot (EEXIST: another one is there).
+ */
+struct kvm_vmem_set_bitmap {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 addr;
+	__aligned_u64 region_size;
+	__aligned_u64 block_size;
+	__aligned_u64 usable_region_size;
+	__u16 node_id;
+	__u16 __reserved0;
+	__u32 __reserved1;
+	__aligned_u64 nb_blocks;
+	__aligned_u64 bitmap;
+};
+
 #define KVM_VMEM_SET_BITMAP _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_SET_BITMAP)
 
 /**
  * enum kvm_vmem_dirty_log_flags - flags of KVM_VMEM_SET_DIRTY_LOG
  * @KVM_VMEM_DIRTY_LOG_ENABLE: Log dirty pages; without it, stop
+ * @KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT: The VM has
+ *	KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2 enabled. Without the flag such a VM
+ *	reports its dirty pages again and again; with it another VM loses some
  */
 enum kvm_vmem_dirty_log_flags {
 	KVM_VMEM_DIRTY_LOG_ENABLE = 1 << 0,
+	KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT = 1 << 1,
 };
+
+/**
+ * struct kvm_vmem_get_dirty_log - ioctl(KVM_VMEM_GET_DIRTY_LOG)
+ * @size: sizeof(struct kvm_vmem_get_dirty_log)
+ * @flags: Must be 0
+ * @first_page: Index in the region of the first page; pages are those of the host
+ * @nb_pages: Number of pages, not 0; within the region
+ * @bitmap: User pointer to an array of (@nb_pages + 63) / 64 __u64; bit i % 64 of
+ *	element i / 64 is set if page @first_page + i is dirty. What is left of
+ *	the last element is 0
+ * @out_nb_dirty: How many of the pages are dirty
+ *
+ * Fetches the dirty pages of any part of the region and counts them clean from
+ * now on, as KVM_GET_DIRTY_LOG does for one memslot: the logs of all memslots that
+ * are or were there, in all address spaces. Dirty is what the guest wrote since
+ * SET_DIRTY_LOG, or since it was last fetched; and every page of a block that was
+ * plugged or unplugged meanwhile, as its contents are others now. Writes of the
+ * VMM's own and of vhost are theirs to log.
+ *
+ * Fetch the dirty pages first and the plugged blocks (KVM_VMEM_GET_BITMAP) after
+ * that: a dirty page of a block that is unplugged is to be discarded at the
+ * destination, and what changes in between is dirty the next time.
+ *
+ * KVM hands out the log of a whole memslot, which is kept for the rest of it; so
+ * a call costs what the memslots in its range cost, not more for a large part of
+ * the region without any.
+ *
+ * Errors: EINVAL (not within the region), ENOENT (pages are not logged), EIO (also
+ * for a caller that is not the VM's process), ENXIO (the VM has a dirty ring and no
+ * log), ENODEV (not attached).
+ */
+struct kvm_vmem_get_dirty_log {
+	__u32 size;
+	__u32 flags;
+	__aligned_u64 first_page;
+	__aligned_u64 nb_pages;
+	__aligned_u64 bitmap;
+	__aligned_u64 out_nb_dirty;
+};
+
+#define KVM_VMEM_GET_DIRTY_LOG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_DIRTY_LOG)
 
 /**
  * enum kvm_vmem_prepare_remove_flags - flags of KVM_VMEM_PREPARE_REMOVE
@@ -608,12 +716,20 @@ enum kvm_vmem_prepare_remove_flags {
  * @size: sizeof(struct kvm_vmem_action)
  * @flags: As said for the ioctl, else 0
  *
- * FREEZE, THAW: while a device is frozen, PLUG, UNPLUG and UNPLUG_ALL with
- * plugged blocks are answered by BUSY and RESET with plugged blocks is EBUSY (a
- * migration is running). Not supported yet: EOPNOTSUPP.
+ * FREEZE, THAW: while a device is frozen its plugged blocks stay as they are:
+ * PLUG, UNPLUG and UNPLUG_ALL with plugged blocks are answered by BUSY, and RESET
+ * with plugged blocks is EBUSY. For migration, as in QEMU while one is running. A
+ * Linux guest that was told BUSY waits for a minute and more, unless its
+ * configuration changes; so THAW signals KVM_VMEM_EVENT_CONFIG if the size is not
+ * the requested one. Errors: EALREADY (frozen; for THAW: not frozen), ENODEV (no
+ * SETUP).
  *
- * SET_DIRTY_LOG: has KVM log dirty pages (KVM_MEM_LOG_DIRTY_PAGES) of all
- * memslots, present and future. Not supported yet: EOPNOTSUPP.
+ * SET_DIRTY_LOG, with flags of enum kvm_vmem_dirty_log_flags: has KVM log dirty
+ * pages (KVM_MEM_LOG_DIRTY_PAGES) of all memslots, present and future, or stop it;
+ * see KVM_VMEM_GET_DIRTY_LOG. All pages are clean when it begins. Stopping forgets
+ * what was logged, and cannot fail but for EIO. Errors: EALREADY (pages are logged;
+ * without ENABLE: they are not), EINVAL (MANUAL_PROTECT without ENABLE), ENOMEM and
+ * what else KVM says: then nothing is logged; ENODEV (no ATTACH), EIO.
  *
  * RESET: a system reset. Unplugs all blocks and shrinks the usable region to
  * what the requested size, which stays, needs. Errors: EBUSY (a host failure

@@ -112,4 +112,43 @@ TEST_F(tracepoints, tell_what_kvm_refused)
 		    "plug addr=0x100000000 nb_blocks=1: busy, size=0x0");
 }
 
+TEST_F(tracepoints, tell_of_actions_and_of_why_they_were_refused)
+{
+	test_ok(vmem_action(self->rig.dev, KVM_VMEM_FREEZE, 0));
+	test_traced("kvm_vmem_action", "freeze flags=0x0: 0");
+	test_err(EALREADY, vmem_action(self->rig.dev, KVM_VMEM_FREEZE, 0));
+	test_traced("kvm_vmem_action", "freeze flags=0x0: -114");
+	test_ok(vmem_action(self->rig.dev, KVM_VMEM_THAW, 0));
+	test_traced("kvm_vmem_action", "thaw flags=0x0: 0");
+	test_ok(vmem_action(self->rig.dev, KVM_VMEM_SET_DIRTY_LOG,
+			    KVM_VMEM_DIRTY_LOG_ENABLE));
+	test_traced("kvm_vmem_action", "set_dirty_log flags=0x1: 0");
+	test_ok(vmem_action(self->rig.dev, KVM_VMEM_RESET, 0));
+	test_traced("kvm_vmem_action", "reset flags=0x0: 0");
+	/* EBUSY */
+	test_err(EBUSY, vmem_action(self->rig.dev, KVM_VMEM_PREPARE_REMOVE,
+				    0));
+	test_traced("kvm_vmem_action", "prepare_remove flags=0x0: -16");
+}
+
+TEST_F(tracepoints, tell_what_a_restored_device_was_to_be)
+{
+	uint64_t plugged[2048 / 64] = { 1 };
+	struct kvm_vmem_get_config config;
+	struct kvm_vmem_set_bitmap set;
+
+	test_ok(vmem_get_config(self->rig.dev, &config));
+	fill_set_bitmap(&set, &config, plugged);
+	set.node_id = 3;
+	/* ENXIO */
+	test_err(ENXIO, vmem_set_bitmap(self->rig.dev, &set));
+	test_traced("kvm_vmem_set_bitmap", "node_id=3 nb_blocks=2048 size=0x0: -6");
+	set.node_id = 0;
+	test_ok(vmem_set_bitmap(self->rig.dev, &set));
+	test_traced("kvm_vmem_set_bitmap",
+		    "addr=0x100000000 region_size=0x100000000 block_size=0x200000");
+	test_traced("kvm_vmem_set_bitmap",
+		    "node_id=0 nb_blocks=2048 size=0x200000: 0");
+}
+
 TEST_HARNESS_MAIN

@@ -25,18 +25,16 @@ static const struct call {
 	       KVM_VMEM_EVENTFD_DEASSIGN),
 	STRUCT(KVM_VMEM_GET_INFO, kvm_vmem_get_info, 0),
 	STRUCT(KVM_VMEM_GET_MEMSLOTS, kvm_vmem_get_memslots, 0),
+	STRUCT(KVM_VMEM_GET_BITMAP, kvm_vmem_get_bitmap, 0),
+	STRUCT(KVM_VMEM_SET_BITMAP, kvm_vmem_set_bitmap, 0),
+	STRUCT(KVM_VMEM_FREEZE, kvm_vmem_action, 0),
+	STRUCT(KVM_VMEM_THAW, kvm_vmem_action, 0),
+	STRUCT(KVM_VMEM_SET_DIRTY_LOG, kvm_vmem_action,
+	       KVM_VMEM_DIRTY_LOG_ENABLE | KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT),
+	STRUCT(KVM_VMEM_GET_DIRTY_LOG, kvm_vmem_get_dirty_log, 0),
 	STRUCT(KVM_VMEM_RESET, kvm_vmem_action, 0),
 	STRUCT(KVM_VMEM_PREPARE_REMOVE, kvm_vmem_action,
 	       KVM_VMEM_PREPARE_REMOVE_CANCEL),
-};
-
-/* Those of later issues. */
-static const struct call later_calls[] = {
-	STRUCT(KVM_VMEM_GET_BITMAP, kvm_vmem_bitmap, 0),
-	STRUCT(KVM_VMEM_SET_BITMAP, kvm_vmem_bitmap, 0),
-	STRUCT(KVM_VMEM_FREEZE, kvm_vmem_action, 0),
-	STRUCT(KVM_VMEM_THAW, kvm_vmem_action, 0),
-	STRUCT(KVM_VMEM_SET_DIRTY_LOG, kvm_vmem_action, 0),
 };
 
 #define for_each_call(call, table) \
@@ -249,7 +247,7 @@ TEST_F(uapi, an_unknown_ioctl_is_ENOTTY)
 {
 	unsigned int nr;
 
-	for (nr = KVM_VMEM_CMD_PREPARE_REMOVE + 1; nr < 256; nr++)
+	for (nr = KVM_VMEM_CMD_GET_DIRTY_LOG + 1; nr < 256; nr++)
 		test_err(ENOTTY, vmem_ioctl(self->dev,
 					    _IO(KVM_VMEM_TYPE, nr), self->buf));
 	test_err(ENOTTY, vmem_ioctl(self->dev, KVM_GET_API_VERSION, NULL));
@@ -258,32 +256,6 @@ TEST_F(uapi, an_unknown_ioctl_is_ENOTTY)
 	test_err(ENOTTY, vmem_ioctl(self->dev,
 				    _IOW(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_INFO,
 					 struct kvm_vmem_get_info), self->buf));
-}
-
-TEST_F(uapi, a_call_of_a_later_version_is_EOPNOTSUPP)
-{
-	const struct call *call;
-
-	for_each_call(call, later_calls) {
-		test_err(EOPNOTSUPP, call_with_size(self->dev, call, self->buf,
-						    call->size))
-			TH_LOG("%s", call->name);
-	}
-}
-
-TEST_F(uapi, a_call_of_a_later_version_is_EOPNOTSUPP_when_attached_too)
-{
-	const struct rig_options options = {};
-	const struct call *call;
-	struct rig rig;
-
-	test_ok(rig_create(&rig, &options));
-	for_each_call(call, later_calls) {
-		test_err_unchanged(EOPNOTSUPP, rig.dev,
-				   call_with_size(rig.dev, call, self->buf,
-						  call->size));
-	}
-	rig_destroy(&rig);
 }
 
 TEST_F(uapi, a_reserved_member_of_setup_is_EOPNOTSUPP)
@@ -470,7 +442,9 @@ TEST(the_structures_are_those_of_the_first_version)
 	ASSERT_EQ(232, sizeof(struct kvm_vmem_get_info));
 	ASSERT_EQ(48, sizeof(struct kvm_vmem_memslot_info));
 	ASSERT_EQ(24, sizeof(struct kvm_vmem_get_memslots));
-	ASSERT_EQ(32, sizeof(struct kvm_vmem_bitmap));
+	ASSERT_EQ(32, sizeof(struct kvm_vmem_get_bitmap));
+	ASSERT_EQ(64, sizeof(struct kvm_vmem_set_bitmap));
+	ASSERT_EQ(40, sizeof(struct kvm_vmem_get_dirty_log));
 	ASSERT_EQ(8, sizeof(struct kvm_vmem_action));
 	ASSERT_EQ(72, offsetof(struct kvm_vmem_setup, label));
 	ASSERT_EQ(20, offsetof(struct kvm_vmem_request, out_response));

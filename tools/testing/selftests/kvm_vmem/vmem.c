@@ -153,6 +153,54 @@ int vmem_get_memslots(int dev, struct kvm_vmem_memslot_info *memslots,
 	return ret ? ret : (int)arg.out_nb_memslots;
 }
 
+int vmem_get_bitmap(int dev, uint64_t first_block, uint64_t nb_blocks,
+		    uint64_t *bitmap)
+{
+	struct kvm_vmem_get_bitmap get = {
+		.size = sizeof(get),
+		.first_block = first_block,
+		.nb_blocks = nb_blocks,
+		.bitmap = (uintptr_t)bitmap,
+	};
+
+	return vmem_ioctl(dev, KVM_VMEM_GET_BITMAP, &get);
+}
+
+void fill_set_bitmap(struct kvm_vmem_set_bitmap *set,
+		     const struct kvm_vmem_get_config *config,
+		     const uint64_t *bitmap)
+{
+	*set = (struct kvm_vmem_set_bitmap) {
+		.size = sizeof(*set),
+		.addr = config->out_addr,
+		.region_size = config->out_region_size,
+		.block_size = config->out_block_size,
+		.usable_region_size = config->out_usable_region_size,
+		.node_id = config->out_node_id,
+		.nb_blocks = config->out_region_size / config->out_block_size,
+		.bitmap = (uintptr_t)bitmap,
+	};
+}
+
+int vmem_set_bitmap(int dev, const struct kvm_vmem_set_bitmap *set)
+{
+	return vmem_ioctl(dev, KVM_VMEM_SET_BITMAP, (void *)set);
+}
+
+int64_t vmem_get_dirty_log(int dev, uint64_t first_page, uint64_t nb_pages,
+			   uint64_t *bitmap)
+{
+	struct kvm_vmem_get_dirty_log get = {
+		.size = sizeof(get),
+		.first_page = first_page,
+		.nb_pages = nb_pages,
+		.bitmap = (uintptr_t)bitmap,
+	};
+	int ret = vmem_ioctl(dev, KVM_VMEM_GET_DIRTY_LOG, &get);
+
+	return ret ? ret : get.out_nb_dirty;
+}
+
 int vmem_action(int dev, unsigned long cmd, uint32_t flags)
 {
 	struct kvm_vmem_action arg = {

@@ -52,6 +52,18 @@ int vmem_get_info(int dev, struct kvm_vmem_get_info *info);
 int vmem_get_memslots(int dev, struct kvm_vmem_memslot_info *memslots,
 		      uint32_t nb_memslots);
 
+/* @bitmap has (nb + 63) / 64 elements. */
+int vmem_get_bitmap(int dev, uint64_t first_block, uint64_t nb_blocks,
+		    uint64_t *bitmap);
+/* SET_BITMAP as for a device whose configuration is @config. */
+void fill_set_bitmap(struct kvm_vmem_set_bitmap *set,
+		     const struct kvm_vmem_get_config *config,
+		     const uint64_t *bitmap);
+int vmem_set_bitmap(int dev, const struct kvm_vmem_set_bitmap *set);
+/* Returns how many pages are dirty. */
+int64_t vmem_get_dirty_log(int dev, uint64_t first_page, uint64_t nb_pages,
+			   uint64_t *bitmap);
+
 /* RESET, PREPARE_REMOVE and the other calls that have nothing but flags. */
 int vmem_action(int dev, unsigned long cmd, uint32_t flags);
 
