@@ -4,7 +4,7 @@
  *
  * Dependencies point one way:
  *
- *	main -> { requests, migration } -> device -> { memslots -> dirty -> kvm
+ *	main -> { requests, migration, memory } -> device -> { memslots -> dirty -> kvm
  *		-> vm, backing, discard -> protected, prealloc -> protected,
  *		notify } -> blocks
  *
@@ -365,6 +365,10 @@ unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
 						   unsigned long len,
 						   unsigned long pgoff,
 						   unsigned long flags);
+
+/* memory.c: a file of the memory and nothing else */
+int kvm_vmem_get_memory_fd(struct kvm_vmem *dev,
+			   struct kvm_vmem_get_memory_fd *cmd);
 
 /* discard.c: giving the memory back, in the background */
 int kvm_vmem_discard_init(void);

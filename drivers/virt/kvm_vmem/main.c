@@ -57,6 +57,7 @@ union kvm_vmem_cmd {
 	struct kvm_vmem_get_bitmap get_bitmap;
 	struct kvm_vmem_set_bitmap set_bitmap;
 	struct kvm_vmem_get_dirty_log get_dirty_log;
+	struct kvm_vmem_get_memory_fd get_memory_fd;
 };
 
 static int kvm_vmem_ioctl_setup(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
@@ -166,6 +167,12 @@ static int kvm_vmem_ioctl_get_dirty_log(struct kvm_vmem *dev,
 	return kvm_vmem_get_dirty_log(dev, &cmd->get_dirty_log);
 }
 
+static int kvm_vmem_ioctl_get_memory_fd(struct kvm_vmem *dev,
+					union kvm_vmem_cmd *cmd)
+{
+	return kvm_vmem_get_memory_fd(dev, &cmd->get_memory_fd);
+}
+
 /* What a device must have been through before an ioctl. */
 enum kvm_vmem_stage {
 	KVM_VMEM_STAGE_OPEN,
@@ -237,6 +244,8 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 		    KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT, IN_VM, false),
 	KVM_VMEM_OP(GET_DIRTY_LOG, get_dirty_log, kvm_vmem_get_dirty_log,
 		    out_nb_dirty, 0, UNLOCKED, true),
+	KVM_VMEM_OP(GET_MEMORY_FD, get_memory_fd, kvm_vmem_get_memory_fd,
+		    __reserved, 0, SET_UP, true),
 	KVM_VMEM_OP(RESET, reset, kvm_vmem_action, flags, 0, IN_VM, false),
 	KVM_VMEM_OP(PREPARE_REMOVE, prepare_remove, kvm_vmem_action, flags,
 		    KVM_VMEM_PREPARE_REMOVE_CANCEL, SET_UP, false),

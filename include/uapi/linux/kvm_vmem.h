@@ -97,6 +97,7 @@ enum {
 	KVM_VMEM_CMD_RESET = 0x10,
 	KVM_VMEM_CMD_PREPARE_REMOVE = 0x11,
 	KVM_VMEM_CMD_GET_DIRTY_LOG = 0x12,
+	KVM_VMEM_CMD_GET_MEMORY_FD = 0x13,
 };
 
 /**
@@ -699,6 +700,30 @@ struct kvm_vmem_get_dirty_log {
 };
 
 #define KVM_VMEM_GET_DIRTY_LOG _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_DIRTY_LOG)
+
+/**
+ * struct kvm_vmem_get_memory_fd - ioctl(KVM_VMEM_GET_MEMORY_FD)
+ * @size: sizeof(struct kvm_vmem_get_memory_fd)
+ * @flags: Must be 0
+ * @out_fd: A file descriptor, with O_CLOEXEC
+ * @__reserved: Must be 0
+ *
+ * Makes a file of the device's memory, for other processes that are to have it:
+ * vhost-user back ends, say. It can be mapped as the device can, and lseek() finds
+ * its data; it takes no ioctls, so that who has it can neither plug nor unplug. It
+ * does not keep the device: once that is closed, all its blocks are unplugged.
+ *
+ * Errors: EOPNOTSUPP (user backing: the caller has the file), EMFILE, ENFILE, ENOMEM,
+ * ENODEV (no SETUP).
+ */
+struct kvm_vmem_get_memory_fd {
+	__u32 size;
+	__u32 flags;
+	__s32 out_fd;
+	__u32 __reserved;
+};
+
+#define KVM_VMEM_GET_MEMORY_FD _IO(KVM_VMEM_TYPE, KVM_VMEM_CMD_GET_MEMORY_FD)
 
 /**
  * enum kvm_vmem_prepare_remove_flags - flags of KVM_VMEM_PREPARE_REMOVE

@@ -32,6 +32,7 @@ static const struct call {
 	STRUCT(KVM_VMEM_SET_DIRTY_LOG, kvm_vmem_action,
 	       KVM_VMEM_DIRTY_LOG_ENABLE | KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT),
 	STRUCT(KVM_VMEM_GET_DIRTY_LOG, kvm_vmem_get_dirty_log, 0),
+	STRUCT(KVM_VMEM_GET_MEMORY_FD, kvm_vmem_get_memory_fd, 0),
 	STRUCT(KVM_VMEM_RESET, kvm_vmem_action, 0),
 	STRUCT(KVM_VMEM_PREPARE_REMOVE, kvm_vmem_action,
 	       KVM_VMEM_PREPARE_REMOVE_CANCEL),
@@ -247,7 +248,7 @@ TEST_F(uapi, an_unknown_ioctl_is_ENOTTY)
 {
 	unsigned int nr;
 
-	for (nr = KVM_VMEM_CMD_GET_DIRTY_LOG + 1; nr < 256; nr++)
+	for (nr = KVM_VMEM_CMD_GET_MEMORY_FD + 1; nr < 256; nr++)
 		test_err(ENOTTY, vmem_ioctl(self->dev,
 					    _IO(KVM_VMEM_TYPE, nr), self->buf));
 	test_err(ENOTTY, vmem_ioctl(self->dev, KVM_GET_API_VERSION, NULL));
@@ -445,6 +446,7 @@ TEST(the_structures_are_those_of_the_first_version)
 	ASSERT_EQ(32, sizeof(struct kvm_vmem_get_bitmap));
 	ASSERT_EQ(64, sizeof(struct kvm_vmem_set_bitmap));
 	ASSERT_EQ(40, sizeof(struct kvm_vmem_get_dirty_log));
+	ASSERT_EQ(16, sizeof(struct kvm_vmem_get_memory_fd));
 	ASSERT_EQ(8, sizeof(struct kvm_vmem_action));
 	ASSERT_EQ(72, offsetof(struct kvm_vmem_setup, label));
 	ASSERT_EQ(20, offsetof(struct kvm_vmem_request, out_response));

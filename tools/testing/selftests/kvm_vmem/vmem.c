@@ -201,6 +201,14 @@ int64_t vmem_get_dirty_log(int dev, uint64_t first_page, uint64_t nb_pages,
 	return ret ? ret : get.out_nb_dirty;
 }
 
+int vmem_get_memory_fd(int dev)
+{
+	struct kvm_vmem_get_memory_fd get = { .size = sizeof(get) };
+	int ret = vmem_ioctl(dev, KVM_VMEM_GET_MEMORY_FD, &get);
+
+	return ret ? ret : get.out_fd;
+}
+
 int vmem_action(int dev, unsigned long cmd, uint32_t flags)
 {
 	struct kvm_vmem_action arg = {

@@ -64,6 +64,9 @@ int vmem_set_bitmap(int dev, const struct kvm_vmem_set_bitmap *set);
 int64_t vmem_get_dirty_log(int dev, uint64_t first_page, uint64_t nb_pages,
 			   uint64_t *bitmap);
 
+/* Returns the file descriptor. */
+int vmem_get_memory_fd(int dev);
+
 /* RESET, PREPARE_REMOVE and the other calls that have nothing but flags. */
 int vmem_action(int dev, unsigned long cmd, uint32_t flags);
 
