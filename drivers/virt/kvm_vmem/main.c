@@ -313,6 +313,9 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 		return -EFAULT;
 	if (user_size < ioctl.op->min_size)
 		return -EINVAL;
+	/* What is beyond has to be looked through for zeros. */
+	if (user_size > PAGE_SIZE)
+		return -E2BIG;
 	ret = copy_struct_from_user(&ioctl.cmd, ioctl.op->size, uarg,
 				    user_size);
 	if (ret)

@@ -53,7 +53,8 @@
  * ioctls use a common meaning for errnos:
  *
  *  - ENOTTY: the ioctl number is not known.
- *  - E2BIG: the structure is longer than the kernel's, and not zero beyond.
+ *  - E2BIG: the structure is longer than the kernel's, and not zero beyond; or
+ *    longer than a page.
  *  - EINVAL: the structure is too short; or all of it was understood, but a
  *    member has a value that is wrong.
  *  - EOPNOTSUPP: a flag, a reserved member or the whole call is not supported

@@ -134,6 +134,19 @@ TEST_F(uapi, a_longer_structure_with_zeros_is_understood)
 	}
 }
 
+/* The kernel looks through what it does not know; not through gigabytes. */
+TEST_F(uapi, a_structure_longer_than_a_page_is_E2BIG)
+{
+	const uint32_t sizes[] = { 4097, 1 << 30, UINT32_MAX };
+	const struct call *call;
+	unsigned int i;
+
+	for_each_call(call, calls)
+		for (i = 0; i < ARRAY_SIZE(sizes); i++)
+			test_err(E2BIG, call_with_size(self->dev, call,
+						       self->buf, sizes[i]));
+}
+
 TEST_F(uapi, a_longer_structure_with_garbage_is_E2BIG)
 {
 	const struct call *call;
