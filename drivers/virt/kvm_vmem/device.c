@@ -255,6 +255,20 @@ err_backing:
 	return ret;
 }
 
+/**
+ * kvm_vmem_set_grid - divide the region in another way
+ * @dev: a device without memslots
+ * @grid: the same region and blocks, with other memslots
+ */
+void kvm_vmem_set_grid(struct kvm_vmem *dev, const struct kvm_vmem_grid *grid)
+{
+	lockdep_assert_held(&dev->lock);
+	/* Page faults look for their memslot in it. */
+	kvm_vmem_protected_lock(dev);
+	dev->grid = *grid;
+	kvm_vmem_protected_unlock(dev);
+}
+
 /* Everything of ATTACH that can fail once the VM is known. */
 static int kvm_vmem_connect(struct kvm_vmem *dev, unsigned int first_id)
 {
@@ -318,7 +332,7 @@ int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd)
 	ret = kvm_vmem_connect(dev, cmd->first_memslot_id);
 	if (ret) {
 		kvm_vmem_vm_put(dev->vm);
-		dev->grid = grid;
+		kvm_vmem_set_grid(dev, &grid);
 		return ret;
 	}
 

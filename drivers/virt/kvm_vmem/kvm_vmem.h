@@ -261,6 +261,7 @@ struct kvm_vmem *kvm_vmem_create(void);
 void kvm_vmem_get(struct kvm_vmem *dev);
 void kvm_vmem_put(struct kvm_vmem *dev);
 void kvm_vmem_close(struct kvm_vmem *dev);
+void kvm_vmem_set_grid(struct kvm_vmem *dev, const struct kvm_vmem_grid *grid);
 int kvm_vmem_setup(struct kvm_vmem *dev, struct kvm_vmem_setup *cmd);
 int kvm_vmem_attach(struct kvm_vmem *dev, struct kvm_vmem_attach *cmd);
 int kvm_vmem_get_config(struct kvm_vmem *dev, struct kvm_vmem_get_config *cmd);

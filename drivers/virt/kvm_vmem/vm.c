@@ -299,9 +299,11 @@ static unsigned int kvm_vmem_vm_nb_claimed(struct kvm_vmem_vm *vm)
  */
 static int kvm_vmem_vm_divide(struct kvm_vmem_vm *vm, struct kvm_vmem *dev)
 {
+	struct kvm_vmem_grid grid = dev->grid;
 	unsigned int limit = READ_ONCE(kvm_vmem_memslot_limit);
 	unsigned int claimed = kvm_vmem_vm_nb_claimed(vm);
 	unsigned int left = claimed < limit ? limit - claimed : 1;
+	int ret;
 
 	if (!kvm_vmem_is_dynamic(dev))
 		return 0;
@@ -309,8 +311,11 @@ static int kvm_vmem_vm_divide(struct kvm_vmem_vm *vm, struct kvm_vmem *dev)
 		left = min(left, dev->memslot_limit);
 	if (dev->fixed_memslot_size)
 		return dev->grid.nb_memslots > left ? -ENOSPC : 0;
-	return kvm_vmem_grid_divide(&dev->grid, 0, left,
-				    kvm_vmem_kvm_max_memslot_size());
+	ret = kvm_vmem_grid_divide(&grid, 0, left,
+				   kvm_vmem_kvm_max_memslot_size());
+	if (!ret)
+		kvm_vmem_set_grid(dev, &grid);
+	return ret;
 }
 
 /**
