@@ -84,7 +84,7 @@ void kvm_vmem_put(struct kvm_vmem *dev)
 static void kvm_vmem_detach(struct kvm_vmem *dev)
 {
 	cancel_delayed_work_sync(&dev->retire_work);
-	kvm_vmem_vm_run(dev->vm, kvm_vmem_unmap_all, dev);
+	kvm_vmem_vm_run(dev->vm, kvm_vmem_wq, kvm_vmem_unmap_all, dev);
 	/* What is left of the memslots died with the process. */
 	mutex_lock(&dev->lock);
 	kvm_vmem_memslots_destroy(dev, false);
@@ -432,34 +432,46 @@ int kvm_vmem_get_info(struct kvm_vmem *dev, struct kvm_vmem_get_info *info)
 	return 0;
 }
 
-/**
- * kvm_vmem_get_memslots - KVM_VMEM_GET_MEMSLOTS
- * @dev: the device
- * @cmd: its argument
- *
- * Return: as documented for the ioctl.
- */
-int kvm_vmem_get_memslots(struct kvm_vmem *dev,
-			  struct kvm_vmem_get_memslots *cmd)
+static int kvm_vmem_copy_memslots(struct kvm_vmem *dev,
+				  struct kvm_vmem_get_memslots *cmd,
+				  struct kvm_vmem_memslot_info **infos)
 {
-	struct kvm_vmem_memslot_info *infos;
-	unsigned int nb;
-	int ret = 0;
+	unsigned int nb = kvm_vmem_memslots_list(dev, NULL, 0);
 
-	lockdep_assert_held(&dev->lock);
-	nb = kvm_vmem_memslots_list(dev, NULL, 0);
 	cmd->out_nb_memslots = nb;
 	if (cmd->nb_memslots < nb)
 		return -EMSGSIZE;
 	if (!nb)
 		return 0;
-
-	infos = kvmalloc_array(nb, sizeof(*infos), GFP_KERNEL_ACCOUNT);
-	if (!infos)
+	*infos = kvmalloc_array(nb, sizeof(**infos), GFP_KERNEL_ACCOUNT);
+	if (!*infos)
 		return -ENOMEM;
-	kvm_vmem_memslots_list(dev, infos, nb);
-	if (copy_to_user(u64_to_user_ptr(cmd->memslots), infos,
-			 array_size(nb, sizeof(*infos))))
+	kvm_vmem_memslots_list(dev, *infos, nb);
+	return 0;
+}
+
+/**
+ * kvm_vmem_get_memslots - KVM_VMEM_GET_MEMSLOTS
+ * @dev: the device, attached
+ * @cmd: its argument
+ *
+ * Context: takes the device's lock, and lets go of it before it copies: a caller
+ * can make that take its time.
+ * Return: as documented for the ioctl.
+ */
+int kvm_vmem_get_memslots(struct kvm_vmem *dev,
+			  struct kvm_vmem_get_memslots *cmd)
+{
+	struct kvm_vmem_memslot_info *infos = NULL;
+	int ret;
+
+	if (mutex_lock_killable(&dev->lock))
+		return -EINTR;
+	ret = kvm_vmem_copy_memslots(dev, cmd, &infos);
+	mutex_unlock(&dev->lock);
+	if (!ret && infos &&
+	    copy_to_user(u64_to_user_ptr(cmd->memslots), infos,
+			 array_size(cmd->out_nb_memslots, sizeof(*infos))))
 		ret = -EFAULT;
 	kvfree(infos);
 	return ret;

@@ -255,6 +255,7 @@ static inline bool kvm_vmem_is_protected(const struct kvm_vmem *dev)
 extern unsigned int kvm_vmem_memslot_limit;
 extern unsigned int kvm_vmem_retire_delay_ms;
 extern struct workqueue_struct *kvm_vmem_wq;
+extern struct workqueue_struct *kvm_vmem_request_wq;
 
 /* device.c: life and configuration of a device */
 struct kvm_vmem *kvm_vmem_create(void);
@@ -334,7 +335,8 @@ u64 kvm_vmem_kvm_max_memslot_size(void);
 struct kvm_vmem_vm *kvm_vmem_vm_get(int fd);
 void kvm_vmem_vm_put(struct kvm_vmem_vm *vm);
 int kvm_vmem_vm_map_scratch(struct kvm_vmem_vm *vm);
-int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, int (*fn)(void *arg), void *arg);
+int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, struct workqueue_struct *wq,
+		    int (*fn)(void *arg), void *arg);
 int kvm_vmem_vm_claim(struct kvm_vmem_vm *vm, struct kvm_vmem *dev,
 		      unsigned int first_id);
 void kvm_vmem_vm_unclaim(struct kvm_vmem *dev);

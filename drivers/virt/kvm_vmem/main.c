@@ -17,7 +17,14 @@
 #define CREATE_TRACE_POINTS
 #include "trace.h"
 
+/*
+ * What every device needs sooner or later: retirement, news for sysfs, the end. No
+ * work here waits for a VMM, or a few could keep those of all others waiting.
+ */
 struct workqueue_struct *kvm_vmem_wq;
+
+/* Requests of other processes, which wait for the device's lock. */
+struct workqueue_struct *kvm_vmem_request_wq;
 
 unsigned int kvm_vmem_memslot_limit = 4096;
 
@@ -178,7 +185,7 @@ enum kvm_vmem_stage {
 	KVM_VMEM_STAGE_OPEN,
 	KVM_VMEM_STAGE_SET_UP,
 	KVM_VMEM_STAGE_ATTACHED,
-	/* And it takes the device's lock itself, after what needs no lock. */
+	/* And the ioctl takes the lock itself: it copies much from or to the caller. */
 	KVM_VMEM_STAGE_UNLOCKED,
 	/* And the ioctl runs in the address space of the VM's process. */
 	KVM_VMEM_STAGE_IN_VM,
@@ -232,9 +239,9 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 	KVM_VMEM_OP(GET_INFO, get_info, kvm_vmem_get_info, out_label, 0, SET_UP,
 		    true),
 	KVM_VMEM_OP(GET_MEMSLOTS, get_memslots, kvm_vmem_get_memslots, memslots,
-		    0, ATTACHED, true),
+		    0, UNLOCKED, true),
 	KVM_VMEM_OP(GET_BITMAP, get_bitmap, kvm_vmem_get_bitmap, bitmap, 0,
-		    SET_UP, false),
+		    UNLOCKED, false),
 	KVM_VMEM_OP(SET_BITMAP, set_bitmap, kvm_vmem_set_bitmap, bitmap, 0,
 		    UNLOCKED, false),
 	KVM_VMEM_OP(FREEZE, freeze, kvm_vmem_action, flags, 0, SET_UP, false),
@@ -291,7 +298,8 @@ static int kvm_vmem_run_ioctl(struct kvm_vmem_ioctl *ioctl)
 		return ioctl->op->execute(dev, &ioctl->cmd);
 	if (ioctl->op->stage < KVM_VMEM_STAGE_IN_VM)
 		return kvm_vmem_execute(ioctl);
-	return kvm_vmem_vm_run(dev->vm, kvm_vmem_execute, ioctl);
+	return kvm_vmem_vm_run(dev->vm, kvm_vmem_request_wq, kvm_vmem_execute,
+			       ioctl);
 }
 
 static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
@@ -437,9 +445,15 @@ static int __init kvm_vmem_init(void)
 	kvm_vmem_wq = alloc_workqueue("kvm_vmem", WQ_UNBOUND, 0);
 	if (!kvm_vmem_wq)
 		return -ENOMEM;
+	kvm_vmem_request_wq = alloc_workqueue("kvm_vmem_request", WQ_UNBOUND,
+					      0);
+	if (!kvm_vmem_request_wq) {
+		ret = -ENOMEM;
+		goto err_wq;
+	}
 	ret = kvm_vmem_discard_init();
 	if (ret)
-		goto err_wq;
+		goto err_request_wq;
 	ret = kvm_vmem_protected_init();
 	if (ret)
 		goto err_discard;
@@ -460,6 +474,8 @@ err_protected:
 	kvm_vmem_protected_exit();
 err_discard:
 	kvm_vmem_discard_exit();
+err_request_wq:
+	destroy_workqueue(kvm_vmem_request_wq);
 err_wq:
 	destroy_workqueue(kvm_vmem_wq);
 	return ret;
@@ -472,6 +488,7 @@ static void __exit kvm_vmem_exit(void)
 	kvm_vmem_sysfs_exit();
 	kvm_vmem_protected_exit();
 	kvm_vmem_discard_exit();
+	destroy_workqueue(kvm_vmem_request_wq);
 	destroy_workqueue(kvm_vmem_wq);
 }
 

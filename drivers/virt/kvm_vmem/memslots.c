@@ -311,9 +311,14 @@ static int kvm_vmem_retire_idle(void *arg)
 {
 	struct kvm_vmem *dev = arg;
 
-	guard(mutex)(&dev->lock);
+	/* It is not quiet; and the VMM may take as long as it likes. */
+	if (!mutex_trylock(&dev->lock)) {
+		mod_delayed_work(kvm_vmem_wq, &dev->retire_work, 1);
+		return 0;
+	}
 	kvm_vmem_memslots_retire_now(dev);
 	kvm_vmem_retire_again(dev);
+	mutex_unlock(&dev->lock);
 	return 0;
 }
 
@@ -326,7 +331,7 @@ void kvm_vmem_memslots_retire_work(struct work_struct *work)
 	struct kvm_vmem *dev = container_of(to_delayed_work(work),
 					    struct kvm_vmem, retire_work);
 
-	kvm_vmem_vm_run(dev->vm, kvm_vmem_retire_idle, dev);
+	kvm_vmem_vm_run(dev->vm, kvm_vmem_wq, kvm_vmem_retire_idle, dev);
 }
 
 /**
@@ -461,6 +466,7 @@ void kvm_vmem_memslots_get_bitmap(struct kvm_vmem *dev,
 			bit = start + block - span.first;
 			bitmap[bit / BITS_PER_BYTE] |= BIT(bit % BITS_PER_BYTE);
 		}
+		cond_resched();
 	}
 }
 

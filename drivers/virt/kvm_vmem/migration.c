@@ -7,7 +7,6 @@
  */
 #include <linux/bitmap.h>
 #include <linux/lockdep.h>
-#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -35,43 +34,40 @@ int kvm_vmem_freeze(struct kvm_vmem *dev, bool freeze)
 
 /**
  * kvm_vmem_get_bitmap - KVM_VMEM_GET_BITMAP
- * @dev: the device
+ * @dev: the device, attached
  * @cmd: its argument
  *
+ * Context: takes the device's lock, and lets go of it before it copies.
  * Return: as documented for the ioctl.
  */
 int kvm_vmem_get_bitmap(struct kvm_vmem *dev,
 			const struct kvm_vmem_get_bitmap *cmd)
 {
-	void __user *bitmap = u64_to_user_ptr(cmd->bitmap);
 	const u64 nb_blocks = kvm_vmem_grid_all(&dev->grid).nb;
-	struct kvm_vmem_range range;
+	const struct kvm_vmem_range range = {
+		.first = cmd->first_block,
+		.nb = cmd->nb_blocks,
+	};
+	size_t size = BITS_TO_LONGS(range.nb) * sizeof(long);
 	int ret = 0;
-	u8 *chunk;
-	u64 done;
+	u8 *bitmap;
 
-	lockdep_assert_held(&dev->lock);
-	if (!cmd->nb_blocks || cmd->nb_blocks > nb_blocks ||
-	    cmd->first_block > nb_blocks - cmd->nb_blocks)
+	if (!range.nb || range.nb > nb_blocks ||
+	    range.first > nb_blocks - range.nb)
 		return -EINVAL;
 
-	chunk = kmalloc(PAGE_SIZE, GFP_KERNEL_ACCOUNT);
-	if (!chunk)
+	bitmap = kvzalloc(size, GFP_KERNEL_ACCOUNT | __GFP_NOWARN);
+	if (!bitmap)
 		return -ENOMEM;
-	for (done = 0; !ret && done < cmd->nb_blocks; done += range.nb) {
-		range.first = cmd->first_block + done;
-		range.nb = min_t(u64, cmd->nb_blocks - done,
-				 PAGE_SIZE * BITS_PER_BYTE);
-		memset(chunk, 0, PAGE_SIZE);
-		kvm_vmem_memslots_get_bitmap(dev, range, chunk);
-		if (copy_to_user(bitmap + done / BITS_PER_BYTE, chunk,
-				 BITS_TO_LONGS(range.nb) * sizeof(long)))
-			ret = -EFAULT;
-		else if (fatal_signal_pending(current))
-			ret = -EINTR;
-		cond_resched();
+	if (mutex_lock_killable(&dev->lock)) {
+		ret = -EINTR;
+	} else {
+		kvm_vmem_memslots_get_bitmap(dev, range, bitmap);
+		mutex_unlock(&dev->lock);
 	}
-	kfree(chunk);
+	if (!ret && copy_to_user(u64_to_user_ptr(cmd->bitmap), bitmap, size))
+		ret = -EFAULT;
+	kvfree(bitmap);
 	return ret;
 }
 
@@ -251,7 +247,8 @@ int kvm_vmem_set_bitmap(struct kvm_vmem *dev,
 		return -EOPNOTSUPP;
 	ret = kvm_vmem_copy_bitmap(&restore);
 	if (!ret)
-		ret = kvm_vmem_vm_run(dev->vm, kvm_vmem_do_restore, &restore);
+		ret = kvm_vmem_vm_run(dev->vm, kvm_vmem_request_wq,
+				      kvm_vmem_do_restore, &restore);
 	kvfree(restore.bitmap);
 	return ret;
 }

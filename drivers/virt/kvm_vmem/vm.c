@@ -72,6 +72,7 @@ static void kvm_vmem_vm_call_work(struct work_struct *work)
 /**
  * kvm_vmem_vm_run - run a function in the address space of the VM's process
  * @vm: the VM
+ * @wq: kvm_vmem_request_wq if @fn may wait for what the VMM does, else kvm_vmem_wq
  * @fn: the function; may sleep. It runs in the calling task if that belongs to
  *	the process or can join it, else in a worker
  * @arg: its argument
@@ -80,7 +81,8 @@ static void kvm_vmem_vm_call_work(struct work_struct *work)
  * lockdep asserts in @fn.
  * Return: what @fn returns; -EIO if the process is gone.
  */
-int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, int (*fn)(void *arg), void *arg)
+int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, struct workqueue_struct *wq,
+		    int (*fn)(void *arg), void *arg)
 {
 	struct kvm_vmem_vm_call call = { .vm = vm, .fn = fn, .arg = arg };
 
@@ -90,7 +92,7 @@ int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, int (*fn)(void *arg), void *arg)
 		return kvm_vmem_vm_run_here(vm, fn, arg);
 
 	INIT_WORK_ONSTACK(&call.work, kvm_vmem_vm_call_work);
-	queue_work(kvm_vmem_wq, &call.work);
+	queue_work(wq, &call.work);
 	flush_work(&call.work);
 	destroy_work_on_stack(&call.work);
 	return call.ret;
@@ -155,7 +157,7 @@ static struct kvm_vmem_vm *kvm_vmem_vm_create(struct file *file)
 static void kvm_vmem_vm_destroy(struct kvm_vmem_vm *vm)
 {
 	/* Fails if the process is gone, and its mappings with it. */
-	kvm_vmem_vm_run(vm, kvm_vmem_vm_unmap_scratch, vm);
+	kvm_vmem_vm_run(vm, kvm_vmem_wq, kvm_vmem_vm_unmap_scratch, vm);
 	mmdrop(vm->mm);
 	fput(vm->file);
 	kfree(vm);

@@ -583,7 +583,7 @@ struct kvm_vmem_get_memslots {
  *	left of the last element is 0
  *
  * Tells which blocks are plugged, at one moment. For migration: the plugged blocks
- * are what there is to send. Errors: EINVAL, ENODEV (no SETUP).
+ * are what there is to send. Errors: EINVAL, ENODEV (not attached).
  */
 struct kvm_vmem_get_bitmap {
 	__u32 size;

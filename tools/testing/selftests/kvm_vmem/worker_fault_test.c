@@ -203,4 +203,50 @@ TEST_F(worker_fault, does_not_keep_a_vmm_from_dying)
 	ASSERT_TRUE(vmm_dies(&self->rig, true));
 }
 
+struct stalled {
+	int dev;
+	void *buffer;
+	int ret;
+};
+
+static void *list_memslots(void *arg)
+{
+	struct stalled *stalled = arg;
+
+	stalled->ret = vmem_get_memslots(stalled->dev, stalled->buffer, 1);
+	return NULL;
+}
+
+/* Nor does a call whose answer the VMM does not take. */
+TEST_F(worker_fault, of_a_callers_buffer_does_not_hold_up_the_operator)
+{
+	struct stalled stalled = { .dev = self->rig.dev };
+	uint32_t id = self->rig.setup.out_id;
+	int uffd = open_uffd();
+	pthread_t thread;
+	unsigned int i;
+	pid_t pid;
+
+	ASSERT_LE(0, uffd);
+	stalled.buffer = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, stalled.buffer);
+	test_ok(serve_page(uffd, stalled.buffer));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, list_memslots, &stalled));
+	sleep(1);
+	pid = fork();
+	if (!pid)
+		_exit(sysfs_write(id, "requested_size", "0") ? 1 : 0);
+	for (i = 0; i < 300 * SLOWNESS; i++) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			break;
+		usleep(100000);
+	}
+	EXPECT_NE(300 * SLOWNESS, i);
+	ASSERT_EQ(0, close(uffd));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(1, stalled.ret);
+	ASSERT_EQ(0, munmap(stalled.buffer, 4096));
+}
+
 TEST_HARNESS_MAIN
