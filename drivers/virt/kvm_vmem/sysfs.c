@@ -153,12 +153,11 @@ static ssize_t retire_store(struct device *sysfs,
 			    size_t count)
 {
 	struct kvm_vmem *dev = dev_get_drvdata(sysfs);
-	bool retire;
-	int ret;
+	unsigned int retire;
 
-	ret = kstrtobool(buf, &retire);
-	if (ret)
-		return ret;
+	/* kstrtobool() takes whatever begins with what it knows. */
+	if (kstrtouint(buf, 10, &retire) || retire > 1)
+		return -EINVAL;
 	/* Pairs with the smp_store_release() of ATTACH. */
 	if (!retire || !smp_load_acquire(&dev->attached))
 		return count;

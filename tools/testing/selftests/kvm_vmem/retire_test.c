@@ -255,6 +255,9 @@ TEST_F(retire, comes_on_demand)
 	test_kvm_calls(0, test_ok(sysfs_write(self->id, "retire", "0")));
 	test_group(self->dev, 1, 3);
 	test_err(EINVAL, sysfs_write(self->id, "retire", "x"));
+	test_err(EINVAL, sysfs_write(self->id, "retire", "2"));
+	test_err(EINVAL, sysfs_write(self->id, "retire", "10"));
+	test_err(EINVAL, sysfs_write(self->id, "retire", "1x"));
 	test_group(self->dev, 1, 3);
 	test_kvm_calls(3, test_ok(sysfs_write(self->id, "retire", "1\n")));
 	test_group(self->dev, 1, 0);
