@@ -93,6 +93,7 @@ struct kvm_vmem_claim {
  *	device's only while it is being mapped, or if KVM failed to delete it
  * @logged: mask of those of them in which KVM logs its dirty pages
  * @nb_plugged: number of plugged blocks. Active if not 0, else idle
+ * @is_new: kvm_vmem_memslots_map() gives it to KVM and is not through yet
  * @bitmap: plugged blocks
  *
  * Absent memslots have none of these, so that the module's memory follows the
@@ -103,6 +104,7 @@ struct kvm_vmem_memslot {
 	unsigned int address_spaces;
 	unsigned int logged;
 	unsigned int nb_plugged;
+	bool is_new;
 	unsigned long bitmap[];
 };
 

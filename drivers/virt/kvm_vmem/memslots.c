@@ -210,16 +210,13 @@ int kvm_vmem_memslots_probe(struct kvm_vmem *dev)
 	return 0;
 }
 
-/**
- * kvm_vmem_memslots_retire - take idle memslots from KVM
- * @dev: the device
- * @range: those with a block in it
- *
- * With dynamic memslots only. A memslot that KVM fails to delete stays idle,
- * ready for the next plug or retirement. Guests may have touched a memslot up to
- * the moment it went, so what is behind it is discarded afterwards.
+/*
+ * Take the idle memslots of a range from KVM, or only those that are new. Guests may
+ * have touched a memslot up to the moment it went, so what is behind it is discarded
+ * afterwards. Returns whether any went.
  */
-void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
+static bool kvm_vmem_memslots_remove(struct kvm_vmem *dev,
+				     struct kvm_vmem_range range, bool only_new)
 {
 	unsigned int shift = dev->grid.memslot_shift - dev->grid.block_shift;
 	unsigned long last = (range.first + range.nb - 1) >> shift;
@@ -228,13 +225,9 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
 	bool changed = false;
 	int ret;
 
-	lockdep_assert_held(&dev->lock);
-	if (!kvm_vmem_is_dynamic(dev))
-		return;
-
 	xa_for_each_range(&dev->memslots, index, memslot, range.first >> shift,
 			  last) {
-		if (memslot->nb_plugged)
+		if (memslot->nb_plugged || (only_new && !memslot->is_new))
 			continue;
 		ret = kvm_vmem_memslot_unmap(dev, memslot);
 		/* The process cannot be asked now, for none of them. */
@@ -251,7 +244,22 @@ void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
 		changed = true;
 		cond_resched();
 	}
-	if (changed)
+	return changed;
+}
+
+/**
+ * kvm_vmem_memslots_retire - take idle memslots from KVM
+ * @dev: the device
+ * @range: those with a block in it
+ *
+ * With dynamic memslots only. A memslot that KVM fails to delete stays idle,
+ * ready for the next plug or retirement.
+ */
+void kvm_vmem_memslots_retire(struct kvm_vmem *dev, struct kvm_vmem_range range)
+{
+	lockdep_assert_held(&dev->lock);
+	if (kvm_vmem_is_dynamic(dev) &&
+	    kvm_vmem_memslots_remove(dev, range, false))
 		kvm_vmem_notify_memslots(dev);
 }
 
@@ -334,20 +342,41 @@ void kvm_vmem_memslots_retire_work(struct work_struct *work)
 	kvm_vmem_vm_run(dev->vm, kvm_vmem_wq, kvm_vmem_retire_idle, dev);
 }
 
+/*
+ * The memslots of a range that are new are like others now. Returns whether there
+ * were any.
+ */
+static bool kvm_vmem_memslots_keep(struct kvm_vmem *dev,
+				   struct kvm_vmem_range range)
+{
+	struct kvm_vmem_memslot *memslot;
+	struct kvm_vmem_span span;
+	bool any = false;
+
+	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
+		memslot = xa_load(&dev->memslots, span.memslot);
+		if (!memslot || !memslot->is_new)
+			continue;
+		memslot->is_new = false;
+		any = true;
+	}
+	return any;
+}
+
 /**
  * kvm_vmem_memslots_map - have KVM know the memslots of a range
  * @dev: the device
  * @range: the blocks
  *
- * Return: 0, or an errno of KVM's or -ENOMEM; then no memslot of the range was
- * added.
+ * Return: 0, or an errno of KVM's or -ENOMEM; then the memslots are those that
+ * were there before, and nobody is told, unless KVM fails to delete what it
+ * just took.
  */
 int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
 {
 	struct kvm_vmem_range rest = range;
 	struct kvm_vmem_memslot *memslot;
 	struct kvm_vmem_span span;
-	bool changed = false;
 	int ret = 0;
 
 	lockdep_assert_held(&dev->lock);
@@ -362,18 +391,21 @@ int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
 			ret = PTR_ERR(memslot);
 			break;
 		}
+		memslot->is_new = true;
 		ret = kvm_vmem_dirty_prepare(dev, span.memslot);
 		if (!ret)
 			ret = kvm_vmem_memslot_map(dev, memslot);
 		if (ret)
 			break;
-		changed = true;
 		cond_resched();
 	}
 
+	/* It was ATTACH, which removes all of them. */
+	if (ret && !kvm_vmem_is_dynamic(dev))
+		return ret;
 	if (ret)
-		kvm_vmem_memslots_retire(dev, range);
-	else if (changed)
+		kvm_vmem_memslots_remove(dev, range, true);
+	if (kvm_vmem_memslots_keep(dev, range))
 		kvm_vmem_notify_memslots(dev);
 	return ret;
 }

@@ -142,6 +142,20 @@ TEST_F(retire, an_idle_memslot_is_plugged_again_without_a_kvm_call)
 	ASSERT_EQ(0, value);
 }
 
+/* KVM takes the second of the three memslots and not the third. */
+TEST_F(retire, a_plug_that_is_refused_leaves_idle_memslots_and_tells_nobody)
+{
+	test_plug_memslots(1);
+	test_unplug_memslots(1);
+	test_ok(vm_set_memslot(self->rig.vm.fd, 1, self->addr + 2 * MEMSLOT,
+			       PAGE, self->rig.backing.addr));
+	test_kvm_calls(3, test_busy(vmem_plug(self->dev, self->addr,
+					      3 * MEMSLOT / BLOCK)));
+	test_group(self->dev, 0, 1);
+	ASSERT_EQ(0, nr_events(self->listener));
+	test_kvm_calls(0, test_ack(vmem_plug(self->dev, self->addr, 1)));
+}
+
 TEST_F(retire, idle_memslots_go_together_when_it_is_quiet)
 {
 	test_plug_memslots(NR_MEMSLOTS + 1);
