@@ -212,8 +212,8 @@ int kvm_vmem_memslots_probe(struct kvm_vmem *dev)
 
 /*
  * Take the idle memslots of a range from KVM, or only those that are new. Guests may
- * have touched a memslot up to the moment it went, so what is behind it is discarded
- * afterwards. Returns whether any went.
+ * have touched a memslot that KVM knew up to the moment it went, so what is behind it is
+ * discarded afterwards. Returns whether any went.
  */
 static bool kvm_vmem_memslots_remove(struct kvm_vmem *dev,
 				     struct kvm_vmem_range range, bool only_new)
@@ -221,14 +221,15 @@ static bool kvm_vmem_memslots_remove(struct kvm_vmem *dev,
 	unsigned int shift = dev->grid.memslot_shift - dev->grid.block_shift;
 	unsigned long last = (range.first + range.nb - 1) >> shift;
 	struct kvm_vmem_memslot *memslot;
+	bool changed = false, known;
 	unsigned long index;
-	bool changed = false;
 	int ret;
 
 	xa_for_each_range(&dev->memslots, index, memslot, range.first >> shift,
 			  last) {
 		if (memslot->nb_plugged || (only_new && !memslot->is_new))
 			continue;
+		known = memslot->address_spaces;
 		ret = kvm_vmem_memslot_unmap(dev, memslot);
 		/* The process cannot be asked now, for none of them. */
 		if (ret == -EFAULT)
@@ -236,11 +237,12 @@ static bool kvm_vmem_memslots_remove(struct kvm_vmem *dev,
 		if (ret)
 			continue;
 		kvm_vmem_memslot_free(dev, memslot);
-		kvm_vmem_backing_discard(dev,
-					 kvm_vmem_grid_offset(&dev->grid,
-							      index),
-					 kvm_vmem_grid_size_of(&dev->grid,
-							       index));
+		if (known)
+			kvm_vmem_backing_discard(dev,
+						 kvm_vmem_grid_offset(&dev->grid,
+								      index),
+						 kvm_vmem_grid_size_of(&dev->grid,
+								       index));
 		changed = true;
 		cond_resched();
 	}

@@ -229,6 +229,16 @@ TEST_F(requests, a_failed_plug_over_memslots_leaves_no_memory)
 	ASSERT_EQ(0, backing_resident(&self->rig.backing));
 }
 
+/* What is behind a memslot that KVM never had is no guest's. */
+TEST_F(requests, a_failed_plug_leaves_the_memory_of_a_memslot_that_kvm_did_not_take)
+{
+	*(uint64_t *)(self->rig.backing.addr + GiB) = 1;
+	test_ok(obstruct(&self->rig, self->addr + GiB, 4096));
+	test_busy(vmem_plug(self->dev, self->addr, 2048));
+	ASSERT_EQ(1, *(uint64_t *)(self->rig.backing.addr + GiB));
+	ASSERT_EQ(4096, backing_resident(&self->rig.backing));
+}
+
 TEST_F(requests, ERROR_comes_before_BUSY)
 {
 	test_ack(vmem_plug(self->dev, self->addr, 1));
