@@ -24,6 +24,8 @@ struct loop_source {
  * @source: Filled in; stays with the caller
  * @events: EPOLLIN, EPOLLOUT or 0 for none yet
  *
+ * From any thread, but for the first one.
+ *
  * Return: 0, or -errno; -EPERM for a regular file, which is always ready
  */
 int loop_add(struct loop_source *source, uint32_t events);

@@ -149,21 +149,36 @@ static bool is_escape(uint8_t byte)
 	return true;
 }
 
+/*
+ * A port that is full does not wait for its input at all: that a pipe has no writer would
+ * be told whatever it waits for.
+ */
 static void input_ready(struct loop_source *source, uint32_t events)
 {
 	uint8_t bytes[RECEIVED_SIZE];
+	size_t room;
 	ssize_t n;
 
 	(void)events;
 	pthread_mutex_lock(&serial.lock);
-	n = read(source->fd, bytes, RECEIVED_SIZE - serial.nb_received);
-	if (n <= 0 && errno != EAGAIN && errno != EINTR)
+	room = RECEIVED_SIZE - serial.nb_received;
+	pthread_mutex_unlock(&serial.lock);
+
+	/* Without the lock: others may have read a terminal's input before. */
+	n = read(source->fd, bytes, room);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (n <= 0) {
 		loop_remove(source);
+		return;
+	}
+
+	pthread_mutex_lock(&serial.lock);
 	for (ssize_t i = 0; i < n; i++)
 		if (!is_escape(bytes[i]))
 			serial.received[serial.nb_received++] = bytes[i];
 	if (serial.nb_received == RECEIVED_SIZE)
-		loop_change(source, 0);
+		loop_remove(source);
 	update_interrupt();
 	pthread_mutex_unlock(&serial.lock);
 }
@@ -175,7 +190,7 @@ static uint8_t receive(void)
 	if (!serial.nb_received)
 		return 0;
 	if (serial.nb_received-- == RECEIVED_SIZE)
-		loop_change(&serial.input, EPOLLIN);
+		loop_add(&serial.input, EPOLLIN);
 	for (unsigned int i = 0; i < serial.nb_received; i++)
 		serial.received[i] = serial.received[i + 1];
 	return byte;
