@@ -134,6 +134,9 @@ static const char *load_initrd(const struct guest_memory *memory,
 {
 	uint64_t start;
 
+	/* Whatever the file says, it is for the loader to fill in. */
+	params->hdr.ramdisk_image = 0;
+	params->hdr.ramdisk_size = 0;
 	if (!initrd->size)
 		return NULL;
 	if (initrd->size > kernel->initrd_end)

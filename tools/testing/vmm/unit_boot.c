@@ -250,6 +250,18 @@ TEST_F(boot, random_headers_are_sound_or_refused)
 	ASSERT_GT(90000, nb_sound);
 }
 
+TEST_F(boot, a_kernel_has_no_initrd_that_was_not_given)
+{
+	const struct boot_params *params;
+
+	self->rig.header->ramdisk_image = LOAD + RUN_SIZE;
+	self->rig.header->ramdisk_size = MIB;
+	ASSERT_EQ(NULL, load(&self->rig, ""));
+	params = (struct boot_params *)(self->rig.ram + self->rig.entry.boot_params);
+	ASSERT_EQ(0, params->hdr.ramdisk_image);
+	ASSERT_EQ(0, params->hdr.ramdisk_size);
+}
+
 TEST_F(boot, loads_what_the_protocol_says)
 {
 	const struct boot_params *params;
