@@ -7,13 +7,13 @@
 #define VMM_TEST_RIG_H
 
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <linux/virtio_ring.h>
 
 #include "virtqueue.h"
 #include "vmm.h"
-
-#include <kselftest_harness.h>
 
 #define N		VRING_DESC_F_NEXT
 #define W		VRING_DESC_F_WRITE

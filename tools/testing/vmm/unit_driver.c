@@ -5,6 +5,8 @@
  */
 #include "rig.h"
 
+#include <kselftest_harness.h>
+
 FIXTURE(driver) {
 	struct rig rig;
 };

@@ -6,6 +6,8 @@
  */
 #include "rig.h"
 
+#include <kselftest_harness.h>
+
 FIXTURE(queue) {
 	struct rig rig;
 };
