@@ -14,6 +14,7 @@ enum kind {
 	KIND_ADDRESS,
 	KIND_MS,
 	KIND_PID,
+	KIND_YES_NO,
 	KIND_LAST_VIOLATION,
 };
 
@@ -36,6 +37,8 @@ static const struct {
 	{ FACT_MEMSLOTS_TOTAL, KIND_NUMBER, "memslots in the region" },
 	{ FACT_MEMSLOTS_ACTIVE, KIND_NUMBER, "with plugged blocks" },
 	{ FACT_MEMSLOTS_IDLE, KIND_NUMBER, "without, to be retired" },
+	{ FACT_FROZEN, KIND_YES_NO, "the guest may not plug or unplug" },
+	{ FACT_DIRTY_LOG, KIND_YES_NO, "what the guest writes to is logged" },
 	{ FACT_RETIRE_DELAY_MS, KIND_MS, "when it is quiet for so long" },
 	{ FACT_VIOLATIONS, KIND_NUMBER, "accesses to unplugged blocks" },
 	{ FACT_LAST_VIOLATION, KIND_LAST_VIOLATION, "offset in the region" },
@@ -59,6 +62,8 @@ static char *value_text(const struct device *device, enum fact fact, enum kind k
 		return text("%" PRIu64 " ms", value);
 	case KIND_PID:
 		return value ? text("%" PRIu64, value) : text("-");
+	case KIND_YES_NO:
+		return text("%s", value ? "yes" : "no");
 	case KIND_LAST_VIOLATION:
 		return device->facts[FACT_VIOLATIONS] ? text("0x%" PRIx64, value) : text("-");
 	case KIND_NUMBER:

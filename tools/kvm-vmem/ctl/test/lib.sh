@@ -18,7 +18,7 @@ vmem() {
 	for file in label= pid=4711 addr=0x100000000 region_size=1099511627776 block_size=2097152 \
 		node_id=1 size=1073741824 requested_size=4294967296 usable_region_size=4563402752 \
 		memslot_size=1073741824 memslots_total=1024 memslots_active=1 memslots_idle=2 \
-		retire_delay_ms=1000 resident=536870912 discard_pending=0 violations=0 \
+		frozen=0 dirty_log=0 retire_delay_ms=1000 resident=536870912 discard_pending=0 violations=0 \
 		last_violation=0x0 counters/{acks,nacks,busies,errors,kvm_calls}=7 "$@"; do
 		put "$dir/${file%%=*}" "${file#*=}"
 	done

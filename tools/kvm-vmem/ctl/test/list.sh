@@ -33,7 +33,7 @@ test_list_json_has_all_files() {
 		"size": 1073741824, "requested_size": 4294967296,
 		"usable_region_size": 4563402752, "memslot_size": 1073741824,
 		"memslots_total": 1024, "memslots_active": 1, "memslots_idle": 2,
-		"retire_delay_ms": 1000, "resident": 536870912, "discard_pending": 0,
+		"frozen": 0, "dirty_log": 0, "retire_delay_ms": 1000, "resident": 536870912, "discard_pending": 0,
 		"violations": 0, "last_violation": null,
 		"counters": {"acks": 7, "nacks": 7, "busies": 7, "errors": 7, "kvm_calls": 7}}'
 	json '.[1].label == "" and .[1].last_violation == 2101248'
@@ -48,6 +48,10 @@ test_show_says_all() {
 	done
 	has "$out" 'web' '1.50G' '1.50M' '0x100000000' '1000 ms'
 	[[ $out =~ last_violation\ +-\  ]]
+	[[ $out =~ frozen\ +no\ .*dirty_log\ +no\  ]] || fail "$out"
+	vmem vmem1 frozen=1 dirty_log=1
+	expect 0 show vmem1
+	[[ $out =~ frozen\ +yes\ .*dirty_log\ +yes\  ]] || fail "$out"
 	expect 0 show web --json
 	json '.name == "vmem0" and .counters.acks == 7 and .region_size == 1610612736'
 }
