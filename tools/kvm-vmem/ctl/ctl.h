@@ -65,6 +65,7 @@ int cmd_resize(const struct options *options);
 int cmd_watch(const struct options *options);
 int cmd_top(const struct options *options);
 int cmd_map(const struct options *options);
+int cmd_export(const struct options *options);
 
 /*
  * One line on standard error, after what was printed so far, and once the terminal is

@@ -8,9 +8,6 @@
 
 #include "ctl.h"
 
-/* What a byte that is not ASCII becomes: JSON is UTF-8, and a label may be anything. */
-#define REPLACEMENT "\xef\xbf\xbd"
-
 void json_add(struct json_object *object, const char *name, struct json_object *value)
 {
 	if (json_object_object_add(object, name, value))

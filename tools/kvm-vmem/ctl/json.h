@@ -9,6 +9,9 @@
 
 #include "names.h"
 
+/* What a byte that is not ASCII becomes: JSON is UTF-8, and a label may be anything. */
+#define REPLACEMENT "\xef\xbf\xbd"
+
 /* New members; no memory ends the program. */
 void json_add(struct json_object *object, const char *name, struct json_object *value);
 void json_add_number(struct json_object *object, const char *name, uint64_t number);

@@ -39,6 +39,7 @@ static const struct option long_options[] = {
  * @max_words: And at most; -1: any number
  * @waits: It takes --wait, --timeout and --stall
  * @looks: It takes --interval
+ * @plain: It takes no --json
  * @usage: Its arguments
  */
 struct command {
@@ -48,6 +49,7 @@ struct command {
 	int max_words;
 	bool waits;
 	bool looks;
+	bool plain;
 	const char *usage;
 };
 
@@ -59,6 +61,7 @@ static const struct command commands[] = {
 	{ "watch", cmd_watch, 0, -1, .looks = true, .usage = " [NAME...] [--interval S]" },
 	{ "top", cmd_top, 0, 0, .looks = true, .usage = " [--interval S]" },
 	{ "map", cmd_map, 1, 1, .usage = " NAME" },
+	{ "export", cmd_export, 0, 1, .plain = true, .usage = " [FILE]" },
 	{ }
 };
 
@@ -72,6 +75,7 @@ static const char help[] =
 	"  watch    what happens, as it happens\n"
 	"  top      all devices, live; q quits\n"
 	"  map      which blocks are plugged, as a picture\n"
+	"  export   all devices as metrics for Prometheus; FILE is replaced as a whole\n"
 	"\n"
 	"NAME is vmem<N> or a label. SIZE is in bytes, or with K, M, G or T; + and - are\n"
 	"relative to the requested size.\n"
@@ -219,6 +223,8 @@ static int check(const struct command *command, const struct options *options,
 		fail(STATUS_USAGE, "--timeout and --stall are for --wait");
 	else if (given->looks && !command->looks)
 		fail(STATUS_USAGE, "%s takes no --interval", command->name);
+	else if (options->json && command->plain)
+		fail(STATUS_USAGE, "%s prints no JSON", command->name);
 	else if (command->run == cmd_top && !options->interval_ms)
 		fail(STATUS_USAGE, "top needs an interval");
 	else

@@ -93,13 +93,15 @@ _vmemctl() {
 	case $command in
 	resize) options+=' --wait --timeout --stall' ;;
 	watch | top) options+=' --interval' ;;
+	export) options=${options#--json } ;;
 	esac
 	if [[ $word == -* ]]; then
 		mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
 		return
 	fi
 	case $command in
-	'') mapfile -t COMPREPLY < <(compgen -W 'list show resize watch top map' -- "$word") ;;
+	'') mapfile -t COMPREPLY < <(compgen -W 'list show resize watch top map export' -- "$word") ;;
+	export) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	show | map | watch) _vmemctl_names "$word" ;;
 	# The name comes first, and a size cannot be guessed.
 	resize) [[ ${COMP_WORDS[COMP_CWORD - 1]} != resize && $word != *:* ]] || _vmemctl_names "$word" ;;

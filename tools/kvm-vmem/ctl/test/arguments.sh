@@ -45,6 +45,9 @@ test_what_makes_no_sense_is_refused() {
 		top --interval 0
 		map
 		map vmem0 vmem1
+		export x.prom y.prom
+		export --json
+		export --interval 1
 		list --sysfs
 	END
 	# Not even a command.
@@ -167,7 +170,7 @@ test_output_that_cannot_be_written_is_an_error() {
 	vmem vmem0
 	truncate -s 65536 "$sysfs/vmem0/plugged_blocks"
 	for command in 'list' 'list --json' 'show vmem0' 'map vmem0' 'watch' 'watch --json' 'top' \
-		'resize vmem0 1G' 'resize vmem0 1G --wait' 'resize vmem0 1G --json --wait' --help; do
+		'resize vmem0 1G' 'resize vmem0 1G --wait' 'resize vmem0 1G --json --wait' export --help; do
 		status=0
 		# shellcheck disable=SC2086 # words
 		"$vmemctl" --sysfs "$sysfs" $command >/dev/full 2>"$scratch/err" || status=$?

@@ -38,7 +38,7 @@ split_words() {
 }
 
 test_completion_of_commands_and_options() {
-	completes 'vmemctl ' list map resize show top watch
+	completes 'vmemctl ' export list map resize show top watch
 	completes 'vmemctl s' show
 	completes 'vmemctl x'
 	completes 'vmemctl --j' --json
@@ -48,6 +48,7 @@ test_completion_of_commands_and_options() {
 	completes 'vmemctl watch --i' --interval
 	completes 'vmemctl top --in' --interval
 	completes 'vmemctl top --w'
+	completes 'vmemctl export --' --help --sysfs --version
 	completes 'vmemctl resize web 4G --wait --timeout '
 }
 
@@ -62,6 +63,8 @@ test_completion_of_devices() {
 	completes "vmemctl --sysfs $sysfs resize web "
 	completes "vmemctl --sysfs $sysfs list "
 	completes "vmemctl --sysfs ${sysfs%ss/kvm_vmem}" "${sysfs%/kvm_vmem}"
+	: >"$scratch/vmem.prom"
+	completes "vmemctl export $scratch/vmem.p" "$scratch/vmem.prom"
 	rm -rf "$sysfs"
 	completes "vmemctl --sysfs $sysfs show "
 }

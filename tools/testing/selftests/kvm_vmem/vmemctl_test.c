@@ -180,6 +180,35 @@ TEST_F(vmemctl, draws_the_map)
 	test_said("\"offset\": 14680064,");
 }
 
+/* Their form is tested elsewhere: with promtool. */
+TEST_F(vmemctl, exports_what_there_is)
+{
+	char dir[] = "/tmp/vmemctl.XXXXXX", path[64], sample[128];
+
+	test_ack(vmem_plug(self->dev, self->addr, 3));
+	test_nack(vmem_plug(self->dev, self->addr + 3 * BLOCK, GiB / BLOCK));
+	ASSERT_EQ(-SIGBUS, try_touch(self->rig.backing.addr + 3 * BLOCK));
+	ASSERT_EQ(0, ctl_as(AS_NOBODY, "export"));
+	test_said("\nkvm_vmem_module_loaded 1\n");
+	snprintf(sample, sizeof(sample), "device_info{device=\"%s\",label=\"test\",pid=\"%d\",",
+		 self->name, getpid());
+	test_said(sample);
+	snprintf(sample, sizeof(sample), "\nkvm_vmem_size_bytes{device=\"%s\",label=\"test\"} 6291456\n",
+		 self->name);
+	test_said(sample);
+	test_said(",response=\"ack\"} 1\n");
+	test_said(",response=\"nack\"} 1\n");
+	test_said(",state=\"active\"} 1\n");
+	test_said(",state=\"absent\"} 3\n");
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/vmem.prom", dir);
+	ASSERT_EQ(0, ctl("export", path));
+	ASSERT_STREQ("", self->said);
+	ASSERT_EQ(0, unlink(path));
+	ASSERT_EQ(0, rmdir(dir));
+}
+
 TEST_F(vmemctl, resizes)
 {
 	int config = eventfd(0, EFD_NONBLOCK);
@@ -377,6 +406,9 @@ TEST_F(vmemctl, is_not_surprised_by_devices_that_go)
 	ASSERT_EQ(0, pthread_create(&churn.thread, NULL, make_and_end_devices, &churn));
 	for (i = 0; i < ROUNDS; i++) {
 		ASSERT_EQ(0, ctl("list", "--json"))
+			TH_LOG("%s", self->said);
+		test_said(self->name);
+		ASSERT_EQ(0, ctl("export"))
 			TH_LOG("%s", self->said);
 		test_said(self->name);
 		status = ctl("show", "churn");
