@@ -254,7 +254,8 @@ static int open_backing(enum backing_kind kind)
 {
 	switch (kind) {
 	case BACKING_MEMFD:
-		return memfd_create("kvm_vmem", MFD_CLOEXEC);
+		return memfd_create("kvm_vmem",
+				    MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	case BACKING_TMPFS:
 		return open_tmpfs_file();
 	case BACKING_HUGETLB:
