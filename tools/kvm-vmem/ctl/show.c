@@ -44,7 +44,7 @@ static const struct {
 	{ FACT_LAST_VIOLATION, KIND_LAST_VIOLATION, "offset in the region" },
 	{ FACT_ACKS, KIND_NUMBER, "requests done" },
 	{ FACT_NACKS, KIND_NUMBER, "requests beyond the requested size" },
-	{ FACT_BUSIES, KIND_NUMBER, "requests that the host failed to do" },
+	{ FACT_BUSIES, KIND_NUMBER, "requests that the host did not do" },
 	{ FACT_ERRORS, KIND_NUMBER, "requests that were invalid" },
 	{ FACT_KVM_CALLS, KIND_NUMBER, "memslots added and deleted" },
 };
