@@ -39,6 +39,9 @@ clean:
 	@test ! -e $(KDIR)/Makefile || $(MAKE) -C $(KDIR) M=$(CURDIR) clean
 	rm -rf build
 
+docs:
+	@tools/docs/docs
+
 unit check:
 	@tools/testing/lab/check $(filter unit,$@)
 
@@ -63,6 +66,7 @@ help:
 	@echo 'make check-quick  those that take less than three minutes'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make unit         the tests that need no kernel'
+	@echo 'make docs         the documentation, into build/docs/html'
 	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
 	@echo 'make install      library, tools, manual pages, udev rule and sources for DKMS;'
 	@echo '                  DESTDIR, PREFIX (/usr/local)'
@@ -70,4 +74,4 @@ help:
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: have-headers modules modules_install tools install clean unit check check-quick demo run bench help
+.PHONY: have-headers modules modules_install tools install clean docs unit check check-quick demo run bench help

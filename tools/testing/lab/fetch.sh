@@ -168,7 +168,7 @@ unpack_source() {
 	mkdir -p "$into/include"
 	tar -C "$into" --strip-components=1 --wildcards --no-wildcards-match-slash -xJf "$tarball" \
 		'*/scripts/checkpatch.pl' '*/scripts/spelling.txt' '*/scripts/const_structs.checkpatch' \
-		'*/scripts/kernel-doc' '*/tools/include' '*/tools/lib' '*/tools/scripts' \
+		'*/scripts/kernel-doc' '*/scripts/get_abi.pl' '*/Documentation/sphinx' '*/tools/include' '*/tools/lib' '*/tools/scripts' \
 		'*/tools/arch/x86/include' '*/tools/testing/selftests/*.h' \
 		'*/tools/testing/selftests/lib.mk' '*/tools/testing/selftests/kselftest'
 }
