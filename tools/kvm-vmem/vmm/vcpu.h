@@ -10,10 +10,9 @@
 
 struct kvm_run;
 
-/**
- * struct vcpu_state - all that makes up a vCPU, as far as KVM has it
- *
- * A reset puts back what KVM made; so nobody needs to know what that is.
+/*
+ * All that makes up a vCPU, as far as KVM has it. A reset puts back what KVM made; so
+ * nobody needs to know what that is.
  */
 struct vcpu_state;
 

@@ -14,9 +14,9 @@ function field(name,    at, rest) {
 }
 
 {
-	key = field("name") "," field("mode") "," field("page")
-	value[key] = field("value") + 0
-	unit[key] = field("unit")
+	what = field("name") "," field("mode") "," field("page")
+	value[what] = field("value") + 0
+	unit[what] = field("unit")
 	kernel = field("kernel")
 }
 

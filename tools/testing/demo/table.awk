@@ -4,19 +4,19 @@
 # whether the module keeps its promises, and exits with status 1 if not. What the
 # guest found has to be right in any case.
 
-function field(name,    at, rest) {
-	at = index($0, "\"" name "\":")
-	rest = substr($0, at + length(name) + 3)
+function field(member,    at, rest) {
+	at = index($0, "\"" member "\":")
+	rest = substr($0, at + length(member) + 3)
 	sub(/^"/, "", rest)
 	sub(/[",}].*/, "", rest)
 	return rest
 }
 
-function size(kib) {
-	return kib < 10240 ? sprintf("%d KiB", kib) : sprintf("%.0f MiB", kib / 1024)
+function size(number) {
+	return number < 10240 ? sprintf("%d KiB", number) : sprintf("%.0f MiB", number / 1024)
 }
 
-function duration(ms) { return ms < 100 ? sprintf("%.1f ms", ms) : sprintf("%.0f ms", ms) }
+function duration(number) { return sprintf(number < 100 ? "%.1f ms" : "%.0f ms", number) }
 
 function bar(text, met) {
 	printf "  %-62s %s\n", text, met ? "met" : "NOT MET"
@@ -73,10 +73,10 @@ END {
 }
 
 # The same in all configurations, or what is not.
-function told(mode,    i, same) {
+function told(mode,    config, same) {
 	same = guest["tdp," mode]
-	for (i = 1; i <= n; i++)
-		if (guest[configs[i] "," mode] != same)
+	for (config in configs)
+		if (guest[configs[config] "," mode] != same)
 			return "not the same in all configurations"
 	sub(/plugged=reached unplugged=/, "the host saw the plugged memory change; the rest is ", same)
 	sub(/mmio$/, "out of reach (MMIO exit)", same)

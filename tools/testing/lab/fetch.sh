@@ -55,6 +55,7 @@ archive_address() {
 	local suite=$1 targets uri
 
 	# Without what apt has downloaded: a fresh machine may have no list yet.
+	# shellcheck disable=SC2016 # apt's
 	targets=$(apt-get indextargets --no-release-info --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' \
 		'Created-By: Packages' 2>/dev/null) || targets=
 	while read -r uri _; do
@@ -156,6 +157,7 @@ download() {
 relocate_headers() {
 	local makefile=$1/Makefile
 
+	# shellcheck disable=SC2016 # make's
 	sed -i 's,^include /usr/src/,include $(dir $(realpath $(lastword $(MAKEFILE_LIST))))../,' "$makefile"
 	! grep -q '^include /' "$makefile" ||
 		die_environment "the headers' makefile is not as expected: $makefile"

@@ -78,12 +78,14 @@ test_the_default_is_that_of_the_kernel() {
 }
 
 test_a_device_that_is_not_there_is_said_with_those_that_are() {
-	local command
+	local command size
 
 	vmem vmem0 label=web
 	vmem vmem12
-	for command in show map watch 'resize'; do
-		expect 3 "$command" vmem1 $([[ $command != resize ]] || echo 1G)
+	for command in show map watch resize; do
+		size=()
+		[[ $command != resize ]] || size=(1G)
+		expect 3 "$command" vmem1 "${size[@]}"
 		has "$err" "no device 'vmem1'" 'vmem0 (web), vmem12'
 	done
 	expect 3 show ''

@@ -71,6 +71,7 @@ test_completion_of_devices() {
 
 test_completion_of_odd_labels() {
 	vmem vmem0 'label=my vm'
+	# shellcheck disable=SC2016 # no command
 	vmem vmem1 'label=a$(touch x);"'
 	vmem vmem2 label=shop:web:1
 	vmem vmem3 label=shop:db

@@ -171,7 +171,7 @@ test_wait_ends_when_the_guest_is_there() {
 test_wait_ends_when_there_is_nothing_to_wait_for() {
 	vmem vmem0
 	expect 0 resize vmem0 1G --wait --timeout 20
-	[[ $out =~ ^'vmem0: 1G of 1G, '0' s'$ ]] || fail "$out"
+	[[ $out =~ ^'vmem0: 1G of 1G, 0 s'$ ]] || fail "$out"
 }
 
 test_wait_with_json_says_one_thing() {
