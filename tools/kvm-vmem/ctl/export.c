@@ -101,12 +101,14 @@ static void print_info(FILE *out, const struct devices *devices)
 {
 	size_t i;
 
-	print_header(out, "device_info", "gauge", "Always 1; the labels tell what does not change.");
+	print_header(out, "device_info", "gauge",
+		     "Always 1; the labels tell what does not change.");
 	for (i = 0; i < devices->nb; i++) {
 		const struct device *device = &devices->list[i];
 
 		begin_sample(out, "device_info", device);
-		fprintf(out, ",pid=\"%" PRIu64 "\",addr=\"0x%" PRIx64 "\",node=\"%" PRIu64 "\"} 1\n",
+		fprintf(out,
+			",pid=\"%" PRIu64 "\",addr=\"0x%" PRIx64 "\",node=\"%" PRIu64 "\"} 1\n",
 			device->facts[FACT_PID], device->facts[FACT_ADDR],
 			device->facts[FACT_NODE_ID]);
 	}

@@ -36,7 +36,7 @@ static void request(unsigned int type, uint64_t block, unsigned int nb, unsigned
 	int ret = kvm_vmem_handle_request(dev, &req, &resp);
 
 	if (ret || le16toh(resp.type) != expected)
-		errx(1, "request %u: %d, response %u", type, ret, le16toh(resp.type));
+		errx(1, "type %u: %d, response %u", type, ret, le16toh(resp.type));
 }
 
 static void ask_for(uint64_t size)
@@ -77,7 +77,7 @@ static void retire(unsigned int id)
 	FILE *file = device_file(id, "retire", "w");
 
 	if (fputs("1", file) < 0 || fclose(file))
-		err(1, "cannot retire");
+		err(1, "idle memslots stay");
 }
 
 static void set_up(struct kvm_vmem_setup *setup, void **memory)

@@ -31,7 +31,7 @@ test_alerts_are_about_metrics_that_vmemctl_exports() {
 	vmem vmem0
 	expect 0 export
 	while read -r metric; do
-		grep -q "^$metric[ {]" <<<"$out" || fail "there is no $metric"
+		grep -q "^${metric}[ {]" <<<"$out" || fail "there is no $metric"
 	done < <(grep -ohE '\bkvm_vmem_[a-z_]+' "$rules/kvm-vmem-alerts.yml" |
 		grep -vx kvm_vmem_discard | sort -u)
 }

@@ -193,7 +193,8 @@ TEST_F(vmemctl, exports_what_there_is)
 	snprintf(sample, sizeof(sample), "device_info{device=\"%s\",label=\"test\",pid=\"%d\",",
 		 self->name, getpid());
 	test_said(sample);
-	snprintf(sample, sizeof(sample), "\nkvm_vmem_size_bytes{device=\"%s\",label=\"test\"} 6291456\n",
+	snprintf(sample, sizeof(sample),
+		 "\nkvm_vmem_size_bytes{device=\"%s\",label=\"test\"} 6291456\n",
 		 self->name);
 	test_said(sample);
 	test_said(",response=\"ack\"} 1\n");
