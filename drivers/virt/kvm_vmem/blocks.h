@@ -7,6 +7,7 @@
 #ifndef _KVM_VMEM_BLOCKS_H
 #define _KVM_VMEM_BLOCKS_H
 
+#include <linux/kernel.h>
 #include <linux/types.h>
 
 /**
@@ -79,9 +80,8 @@ static inline u64 kvm_vmem_grid_size_of(const struct kvm_vmem_grid *grid,
 					unsigned int memslot)
 {
 	u64 rest = grid->region_size - kvm_vmem_grid_offset(grid, memslot);
-	u64 size = 1ULL << grid->memslot_shift;
 
-	return rest < size ? rest : size;
+	return min_t(u64, rest, 1ULL << grid->memslot_shift);
 }
 
 static inline unsigned int
