@@ -17,7 +17,7 @@ void json_add(struct json_object *object, const char *name, struct json_object *
 void json_add_number(struct json_object *object, const char *name, uint64_t number);
 /* Seconds, with three digits after the point. */
 void json_add_seconds(struct json_object *object, const char *name, int64_t ms);
-void json_add_text(struct json_object *object, const char *name, const char *text);
+void json_add_text(struct json_object *object, const char *name, const char *string);
 
 /* Name and label; and all facts. */
 struct json_object *json_device_names(const struct device *device);

@@ -96,6 +96,6 @@ int device_failed(const struct device *device, int error);
 /* "vmem0", or "vmem0 (label)", fit for a terminal; the caller frees it. */
 char *device_title(const struct device *device);
 /* Fit for a terminal: what is not printable as \xNN. The caller frees it. */
-char *printable(const char *text);
+char *printable(const char *string);
 
 #endif /* VMEMCTL_SYSFS_H */

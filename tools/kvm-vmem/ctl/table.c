@@ -43,7 +43,7 @@ static void lay_out(struct layout *layout, const struct table *table)
 	size_t nb = layout->nb_columns, i, j, len;
 
 	layout->cells = must(calloc(layout->nb_rows * nb + 1, sizeof(*layout->cells)));
-	layout->widths = must(calloc(nb, sizeof(*layout->widths)));
+	layout->widths = must(calloc(nb + 1, sizeof(*layout->widths)));
 	for (i = 0; i < nb; i++)
 		layout->widths[i] = strlen(layout->columns[i].title);
 	for (i = 0; i < layout->nb_rows; i++) {

@@ -28,7 +28,7 @@
 #define FIRST_64BIT_VERSION 0x020c	/* Has xloadflags. */
 #define ENTRY_64BIT 0x200
 #define LOADER_UNDEFINED 0xff
-#define SECTOR 512
+#define SECTOR 512ULL
 #define HEADER_OFFSET offsetof(struct boot_params, hdr)
 /* Offset of the byte that says where the header ends, from the next byte on. */
 #define HEADER_END 0x201
@@ -113,7 +113,7 @@ static void fill_page_tables(uint64_t *tables)
 	for (unsigned int i = 0; i < MAPPED_GIB; i++)
 		pdpt[i] = (PAGE_TABLES + (2 + i) * PAGE_SIZE) | PAGE_PRESENT_WRITABLE;
 	for (unsigned int i = 0; i < MAPPED_GIB * entries; i++)
-		pd[i] = i * 2 * MIB | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
+		pd[i] = 2 * MIB * i | PAGE_PRESENT_WRITABLE | PAGE_LARGE;
 }
 
 /*

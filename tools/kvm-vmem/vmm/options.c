@@ -92,13 +92,14 @@ static uint64_t size_between(const char *option, const char *text, uint64_t leas
 static unsigned int number_between(const char *option, const char *text, unsigned int least,
 				   unsigned int most)
 {
-	unsigned long value;
-	char *end;
+	unsigned long value = 0;
+	char *end = NULL;
 
 	errno = 0;
-	value = text && isdigit((unsigned char)*text) ? strtoul(text, &end, 10) : 0;
-	if (!text || !isdigit((unsigned char)*text) || *end || errno || value < least ||
-	    value > most)
+	/* It takes signs and space, too. */
+	if (text && isdigit((unsigned char)*text))
+		value = strtoul(text, &end, 10);
+	if (!end || *end || errno || value < least || value > most)
 		die(VMM_EXIT_USAGE, "%s takes a number from %u to %u, not '%s'", option, least,
 		    most, text ? text : "");
 	return value;
