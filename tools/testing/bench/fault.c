@@ -23,7 +23,7 @@ static double touch(char *memory, size_t page)
 
 	for (offset = 0; offset < SIZE; offset += page)
 		*(volatile char *)(memory + offset) = 1;
-	return (double)(bench_ns() - start) / (SIZE / page);
+	return (double)(bench_ns() - start) * page / SIZE;
 }
 
 /* Aligned, so that huge pages fit. */

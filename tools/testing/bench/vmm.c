@@ -49,10 +49,9 @@ static void connect_control(struct vmm *vmm)
 	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = VMM_CONTROL };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		vmm_check(vmm, -errno, VMM_CONTROL);
-	vmm->control = fdopen(fd, "r");
-	vmm_check(vmm, vmm->control ? 0 : -ENOMEM, VMM_CONTROL);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		vmm->control = fdopen(fd, "r");
+	vmm_check(vmm, vmm->control ? 0 : -errno, VMM_CONTROL);
 	if (vmm->mode->program->connect)
 		vmm->mode->program->connect(vmm);
 }

@@ -43,7 +43,7 @@ static void set_requested_size(struct vmm *vmm, uint64_t size)
 
 static uint64_t get_size(struct vmm *vmm)
 {
-	struct json_object *answer = ask(vmm, "info"), *vmems, *size;
+	struct json_object *answer = ask(vmm, "info"), *vmems, *size = NULL;
 	uint64_t value;
 
 	if (!json_object_object_get_ex(answer, "vmem", &vmems) ||

@@ -135,8 +135,10 @@ TEST_F(boot, a_kernel_that_is_cut_off_anywhere_is_refused)
 
 TEST_F(boot, what_follows_a_kernel_is_not_loaded)
 {
-	self->rig.file.data = realloc(self->rig.file.data, KERNEL_SIZE + SIGNATURE);
-	ASSERT_NE(NULL, self->rig.file.data);
+	char *data = realloc(self->rig.file.data, KERNEL_SIZE + SIGNATURE);
+
+	ASSERT_NE(NULL, data);
+	self->rig.file.data = data;
 	memset(self->rig.file.data + KERNEL_SIZE, 0x5a, SIGNATURE);
 	self->rig.file.size += SIGNATURE;
 	ASSERT_EQ(NULL, load(&self->rig, ""));

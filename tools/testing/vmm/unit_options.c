@@ -53,8 +53,8 @@ static int parse(const char *line)
 				break;
 		}
 		/* The help, and what getopt says. */
-		freopen("/dev/null", "w", stdout);
-		freopen("/dev/null", "w", stderr);
+		if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
+			abort();
 		optind = 0;
 		options_parse(&outcome->options, argc, argv);
 		_exit(0);

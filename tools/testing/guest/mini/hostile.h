@@ -25,7 +25,7 @@ struct test {
 void run_tests(const char *group, const struct test *tests, unsigned int nr);
 
 /* For tests that are lines of a table. */
-void run_test(const char *group, const char *name, void (*run)(const void *arg), const void *arg);
+void run_test(const char *group, const char *test, void (*run)(const void *arg), const void *arg);
 
 /* Ends the test. */
 __printf(1, 2)

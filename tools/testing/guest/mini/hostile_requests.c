@@ -64,12 +64,11 @@ static const struct wrong wrongs[] = {
 
 static uint64_t wrong_addr(const struct wrong *w)
 {
-	static const uint64_t zero;
 	const uint64_t bases[] = {
 		[REGION] = config.addr,
 		[USABLE] = config.addr + config.usable_region_size,
 		[END] = config.addr + config.region_size,
-		[ZERO] = zero,
+		[ZERO] = 0,
 	};
 
 	return bases[w->base] + w->halves * (int64_t)(config.block_size / 2);

@@ -25,7 +25,7 @@ __printf(1, 2)
 void print(const char *format, ...);
 __printf(3, 4)
 void format_into(char *buf, size_t size, const char *format, ...);
-void vformat(char *buf, size_t size, const char *format, va_list args);
+void vformat(char *text, size_t size, const char *format, va_list args);
 
 /* boot.c: what the VMM handed over */
 struct boot_params;
@@ -54,7 +54,7 @@ void __noreturn restart(void);
 
 /* The modes of main.c */
 void run_benchmark(void);
-void run_hostile(const char *chosen);
+void run_hostile(const char *tests);
 void run_touch(const char *how);
 
 static inline void fence(void)

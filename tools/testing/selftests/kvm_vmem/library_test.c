@@ -276,7 +276,7 @@ TEST_F(library, requests_in_the_host_s_form_give_response_and_state)
 				    &response));
 	ASSERT_EQ(VIRTIO_MEM_RESP_ACK, response);
 	test_plugged_size(self->dev, 0);
-	test_err(EOPNOTSUPP, kvm_vmem_unplug(self->dev, self->addr, 1, 1 << 31,
+	test_err(EOPNOTSUPP, kvm_vmem_unplug(self->dev, self->addr, 1, 1U << 31,
 					     &response));
 }
 

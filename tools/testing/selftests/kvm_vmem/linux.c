@@ -185,12 +185,14 @@ int linux_wait_ready(struct linux_guest *guest, int seconds)
 int linux_send(struct linux_guest *guest, const char *text)
 {
 	size_t length = strlen(text);
+	ssize_t sent;
 
 	if (guest->console_fd < 0)
 		return -EPIPE;
-	if (send(guest->keyboard_fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
+	sent = send(guest->keyboard_fd, text, length, MSG_NOSIGNAL);
+	if (sent < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
-	return 0;
+	return sent == (ssize_t)length ? 0 : -EIO;
 }
 
 /* The whole line "@done STATUS". */

@@ -19,10 +19,12 @@
 
 static void add_arguments(const char *argv[], unsigned int nb, va_list arguments)
 {
-	do {
+	for (; nb < MAX_ARGUMENTS - 1; nb++) {
 		argv[nb] = va_arg(arguments, const char *);
-	} while (argv[nb++] && nb < MAX_ARGUMENTS);
-	argv[MAX_ARGUMENTS - 1] = NULL;
+		if (!argv[nb])
+			return;
+	}
+	argv[nb] = NULL;
 }
 
 static int start(struct linux_guest *guest, const char *append, va_list options)

@@ -450,7 +450,7 @@ static long refaults(struct vcpu *vcpu)
 }
 
 #define test_working_set(vm, vcpu, memory) do { \
-	memory = add_working_set(vm); \
+	(memory) = add_working_set(vm); \
 	ASSERT_NE(NULL, memory); \
 	ASSERT_EQ(0, guest_fill(vcpu, WORKING_SET_ADDR, WORKING_SET_PAGES, \
 				PAGE, 1)); \

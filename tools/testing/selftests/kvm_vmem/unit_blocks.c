@@ -65,6 +65,13 @@ TEST_F(blocks, a_region_that_overflows_is_EOVERFLOW)
 	ASSERT_EQ(-EOVERFLOW, init(&self->grid, 1ULL << 63, 2 * MB, 2 * MB));
 }
 
+static bool is_same(const struct kvm_vmem_grid *a, const struct kvm_vmem_grid *b)
+{
+	return a->addr == b->addr && a->region_size == b->region_size &&
+	       a->block_shift == b->block_shift && a->memslot_shift == b->memslot_shift &&
+	       a->nb_memslots == b->nb_memslots;
+}
+
 TEST_F(blocks, a_failed_call_leaves_the_grid_alone)
 {
 	struct kvm_vmem_grid before = self->grid;
@@ -75,7 +82,7 @@ TEST_F(blocks, a_failed_call_leaves_the_grid_alone)
 		  kvm_vmem_grid_divide(&self->grid, 3 * GB, 4096, KVM_MAX));
 	ASSERT_EQ(-ENOSPC,
 		  kvm_vmem_grid_divide(&self->grid, GB, 3, KVM_MAX));
-	ASSERT_EQ(0, memcmp(&before, &self->grid, sizeof(before)));
+	ASSERT_TRUE(is_same(&before, &self->grid));
 }
 
 struct division {
@@ -128,13 +135,13 @@ TEST(a_region_is_divided_by_the_rules_of_setup)
 		ASSERT_EQ(0, init(&grid, 0, d->region, d->block));
 		ASSERT_EQ(d->ret, kvm_vmem_grid_divide(&grid, d->memslot,
 						       d->limit, KVM_MAX))
-			TH_LOG("divisions[%zu]", d - divisions);
+			TH_LOG("divisions[%td]", d - divisions);
 		if (d->ret)
 			continue;
 		ASSERT_EQ(d->chosen, 1ULL << grid.memslot_shift)
-			TH_LOG("divisions[%zu]", d - divisions);
+			TH_LOG("divisions[%td]", d - divisions);
 		ASSERT_EQ(d->nb, grid.nb_memslots)
-			TH_LOG("divisions[%zu]", d - divisions);
+			TH_LOG("divisions[%td]", d - divisions);
 	}
 }
 
@@ -250,7 +257,7 @@ TEST_F(blocks, a_request_is_within_the_usable_region)
 		ASSERT_EQ(r->valid,
 			  kvm_vmem_grid_range(&self->grid, r->usable, r->addr,
 					      r->nb, &self->range))
-			TH_LOG("requests[%zu]", r - requests);
+			TH_LOG("requests[%td]", r - requests);
 		if (!r->valid)
 			continue;
 		ASSERT_EQ(r->first, self->range.first);

@@ -107,7 +107,8 @@ static int vm_create_ram(struct vm *vm)
 		return -errno;
 	vm->ram = ram;
 	build_page_tables(ram);
-	memcpy(ram + RAM_CODE, guest_code, guest_code_end - guest_code);
+	memcpy(ram + RAM_CODE, guest_code,
+	       (uintptr_t)guest_code_end - (uintptr_t)guest_code);
 	return vm_set_memslot(vm->fd, VM_RAM_SLOT, 0, VM_RAM_SIZE, ram);
 }
 

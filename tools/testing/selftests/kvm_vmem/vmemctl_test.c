@@ -103,9 +103,12 @@ static int run(vmemctl_data *self, enum as as, const char *const *args)
 	FILE *file = tmpfile();
 	int status;
 
+	self->said[0] = 0;
+	if (!file)
+		return -1;
 	status = wait_for_exit(start(as, fileno(file), args));
-	rewind(file);
-	self->said[fread(self->said, 1, sizeof(self->said) - 1, file)] = 0;
+	if (!fseek(file, 0, SEEK_SET))
+		self->said[fread(self->said, 1, sizeof(self->said) - 1, file)] = 0;
 	fclose(file);
 	return status;
 }
