@@ -42,6 +42,9 @@ clean:
 docs:
 	@tools/docs/docs
 
+deb:
+	@tools/kvm-vmem/packaging/build-deb
+
 unit check:
 	@tools/testing/lab/check $(filter unit,$@)
 
@@ -70,8 +73,9 @@ help:
 	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
 	@echo 'make install      library, tools, manual pages, udev rule and sources for DKMS;'
 	@echo '                  DESTDIR, PREFIX (/usr/local)'
+	@echo 'make deb          Debian packages of all that, into build/out'
 	@echo 'make clean        remove what was built'
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: have-headers modules modules_install tools install clean docs unit check check-quick demo run bench help
+.PHONY: have-headers modules modules_install tools install clean docs deb unit check check-quick demo run bench help
