@@ -43,6 +43,14 @@ cpus() {
 	fi
 }
 
+# memory_of SERIES: of the emulated host. kmemleak looks at all of it, again and again.
+memory_of() {
+	local memory=12G
+
+	[[ $1 != debug ]] || memory=6G
+	printf '%s' "${LAB_MEMORY:-$memory}"
+}
+
 # qemu_command SERIES INITRAMFS: fills the array qemu, without serial ports.
 qemu_command() {
 	local series=$1 initramfs=$2 accel append cpu
@@ -67,7 +75,7 @@ qemu_command() {
 	append="console=ttyS0,115200 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 no_timer_check"
 	append+=" watchdog_thresh=30 loglevel=${LAB_LOGLEVEL:-5} ${LAB_APPEND-}"
 	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
-		-accel "$accel" -cpu "$cpu" -smp "$(cpus)" -m "${LAB_MEMORY:-12G}"
+		-accel "$accel" -cpu "$cpu" -smp "$(cpus)" -m "$(memory_of "$series")"
 		-kernel "$(kernel_dir "$series")/root/boot/vmlinuz-$(kernel_release "$series")"
 		-initrd "$initramfs" -append "$append")
 }

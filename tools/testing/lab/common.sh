@@ -47,17 +47,55 @@ show_log() {
 	printf -- '---\n' >&2
 }
 
-# take_lock FILE WHO WHAT: until this (sub)shell ends. Two developers, or one
-# with two terminals, share the cache and build/.
+# take_lock FILE WHO WHAT: until this (sub)shell and all that it starts end, or
+# release_lock. Two developers, or one with two terminals, share the cache and build/.
 take_lock() {
-	local file=$1 who=$2 what=$3 fd
+	local file=$1 who=$2 what=$3
 
 	mkdir -p "$(dirname "$file")" 2>/dev/null ||
 		die_environment "cannot create $(dirname "$file")"
-	exec {fd}>"$file" || die_environment "cannot write $file"
-	flock -n "$fd" && return
+	exec {lock_fd}>"$file" || die_environment "cannot write $file"
+	flock -n "$lock_fd" && return
 	say "$who" "waiting for another lab that uses $what"
-	flock "$fd"
+	flock "$lock_fd"
+}
+
+# The last one taken, for all who have it.
+release_lock() { flock -u "$lock_fd"; }
+
+# How many emulated hosts run at a time: each keeps one CPU busy, and has a few GiB.
+lab_jobs() {
+	local jobs
+
+	jobs=$(awk -v cpus="$(nproc)" '/^MemTotal:/ {
+		fit = int($2 / (4 * 1024 * 1024))
+		jobs = fit < cpus ? fit : cpus
+		print jobs < 1 ? 1 : jobs
+	}' /proc/meminfo)
+	printf '%s' "${LAB_JOBS:-${jobs:-1}}"
+}
+
+# take_slot: waits until there are fewer emulated hosts than lab_jobs, of those labs that
+# have the same LAB_SLOTS; for as long as this (sub)shell and all that it starts. Who
+# asked first is first.
+take_slot() {
+	local dir=${LAB_SLOTS:-$LAB_BUILD/slots} queue fd i jobs
+
+	jobs=$(lab_jobs)
+	mkdir -p "$dir"
+	exec {queue}>"$dir/queue"
+	flock "$queue"
+	while :; do
+		for ((i = 0; i < jobs; i++)); do
+			exec {fd}>"$dir/$i"
+			if flock -n "$fd"; then
+				exec {queue}>&-
+				return
+			fi
+			exec {fd}>&-
+		done
+		sleep 0.2
+	done
 }
 
 # make splits its variables at blanks, the kernel's makefiles among them.

@@ -10,6 +10,7 @@ results_begin() {
 	passed=0 failed=0 skipped=0
 	test='' nr_begun=0 finished='' command_status=''
 	begun=' '
+	programs_took=() tests_took=()
 	printf 'TAP version 13\n' >"$tap"
 }
 
@@ -42,7 +43,22 @@ test_begins() {
 	[[ $nr_tests -eq 0 ]] || progress="$nr_begun/$nr_tests "
 	planned='' reported=0 not_ok=0 running=''
 	notes=()
+	since=${EPOCHREALTIME/[.,]/}
 	say "$who" "$progress$test"
+}
+
+# Of this machine's time: the harness tells of no other.
+test_took() {
+	local now=${EPOCHREALTIME/[.,]/}
+
+	tests_took+=("$(((now - since) / 1000)) $1")
+	since=$now
+}
+
+# slowest MS-AND-NAME...
+slowest() {
+	printf '%s\n' "$@" | sort -rn | head -n 6 |
+		awk '{ printf "%s%s %.1f s", (NR > 1 ? ", " : ""), $2, $1 / 1000 }'
 }
 
 test_says() {
@@ -59,6 +75,7 @@ test_says() {
 		name=$(sed -E 's/^(not )?ok [0-9]*( -)? *//; s/ *# (SKIP|XFAIL).*//' <<<"$line")
 		# Linux 6.1's harness does not name a test that is skipped.
 		name="$test: ${name:-${running:-test $reported}}"
+		test_took "${name/: //}"
 		if [[ $line == 'not ok '* ]]; then
 			not_ok=$((not_ok + 1))
 			fail "$name" "${notes[@]}"
@@ -86,6 +103,7 @@ tainted_anew() { (((${1#*:} & ~${1%:*}) & (1 << 9 | 1 << 7 | 1 << 5 | 1 << 14)))
 test_ends() {
 	local rc=$1 ms=$2 refs=$3 tainted=$4 wrong=''
 
+	programs_took+=("$ms $test")
 	if [[ $rc -eq 137 && $ms -ge $((LAB_TIMEOUT * 1000)) ]]; then
 		wrong="still ran after $LAB_TIMEOUT s"
 	elif [[ $rc -gt 128 ]]; then
@@ -168,6 +186,10 @@ results_end() {
 		[[ $begun == *" $name "* ]] || fail "$name: runs"
 	done
 	printf '1..%d\n' $((passed + failed + skipped)) >>"$tap"
+	if [[ ${#tests_took[@]} -gt 1 ]]; then
+		say "$who" "slowest programs, of the host's time: $(slowest "${programs_took[@]}")"
+		say "$who" "slowest tests, of this machine's: $(slowest "${tests_took[@]}")"
+	fi
 	say "$who" "$passed passed, $failed failed$( ((skipped == 0)) || printf ', %d skipped' "$skipped")"
 	[[ $failed -eq 0 && $passed -gt 0 ]]
 }

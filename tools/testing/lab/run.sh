@@ -34,17 +34,24 @@ needs_guest() {
 	[[ -n $LAB_GUEST || " ${tests[*]}" == *' linux_'* ]]
 }
 
-# choose_tests WHICH: of those that match, fills tests with those that have a stock
-# guest ("guests"), or with the others. They run in boots of their own: see
-# qemu_command.
+# The boots that tests are dealt out to, the longest first: those with a stock guest need
+# one of their own (cpus in boot.sh), others have one so that none is too long.
+lab_boots=(guests failures '')
+
+boot_of() {
+	case $1 in
+	linux_*) printf guests ;;
+	fail_nth_*) printf failures ;;
+	esac
+}
+
+# choose_tests BOOT: of those that match, fills tests with its.
 choose_tests() {
-	local name is_guests
+	local name
 
 	tests=()
 	for name in "${matching[@]}"; do
-		is_guests=''
-		[[ $name != linux_* ]] || is_guests=guests
-		[[ $is_guests != "$1" ]] || tests+=("$name")
+		[[ $(boot_of "$name") != "$1" ]] || tests+=("$name")
 	done
 }
 
@@ -84,9 +91,9 @@ prepare_root() {
 }
 
 # run_kernel SERIES MODE [COMMAND]: the last thing that a shell does, as it keeps
-# the lock and a trap. Exits as the lab does; with the status of a command.
+# a trap. Exits as the lab does; with the status of a command.
 run_kernel() {
-	local series mode build out tests_dir='' which status worst=0
+	local series mode build out tests_dir=''
 	local -a matching=() tests=() qemu
 
 	series=$1 mode=$2
@@ -99,48 +106,70 @@ run_kernel() {
 	build=$(kernel_build_dir "$series")
 	out=${LAB_OUT:-$LAB_BUILD/out}
 	mkdir -p "$out"
+	[[ $mode == shell ]] || take_lock "$out/.$series.lock" "$series" "the results in $out"
 	take_lock "$build/lock" "$series" "build/$series"
 
 	say "$series" "building"
 	build_module "$series"
 	build_tools "$series"
-	if [[ $mode != tests ]]; then
-		[[ $mode != shell ]] || build_and_match_tests "$series"
-		tests=("${matching[@]}")
-		prepare_boot "$@"
-		if [[ $mode == shell ]]; then
-			"${qemu[@]}" -serial mon:stdio
-			return
-		fi
-		boot_and_read "$series" "$mode" "$out/$series"
+	[[ $mode == command ]] || build_and_match_tests "$series"
+	if [[ $mode == tests ]]; then
+		run_tests "$series"
 		return
 	fi
-	build_and_match_tests "$series"
-	for which in '' guests; do
-		choose_tests "$which"
-		rm -f "$out/$series${which:+-$which}.tap"
+	tests=("${matching[@]}")
+	prepare_boot "$@"
+	release_lock
+	if [[ $mode == shell ]]; then
+		"${qemu[@]}" -serial mon:stdio
+	else
+		boot_and_read "$series" "$mode" "$out/$series"
+	fi
+}
+
+# run_tests SERIES: in as many boots as it takes, side by side.
+run_tests() {
+	local series=$1 boot status worst=0
+	local -a pids=()
+
+	for boot in "${lab_boots[@]}"; do
+		choose_tests "$boot"
+		rm -f "$out/$series${boot:+-$boot}.tap"
 		[[ ${#tests[@]} -gt 0 ]] || continue
-		prepare_boot "$@"
+		prepare_boot "$series" tests
+		boot_and_read "$series" tests "$out/$series${boot:+-$boot}" &
+		pids+=($!)
+	done
+	release_lock
+	# shellcheck disable=SC2064 # these
+	trap "kill ${pids[*]} 2>/dev/null; wait; exit 143" TERM
+	for pid in "${pids[@]}"; do
 		status=0
-		boot_and_read "$series" "$mode" "$out/$series${which:+-$which}" || status=$?
+		wait "$pid" || status=$?
 		[[ $status -le $worst ]] || worst=$status
 	done
 	return "$worst"
 }
 
-# prepare_boot SERIES MODE [COMMAND]: fills qemu.
+# prepare_boot SERIES MODE [COMMAND]: fills qemu, and opens what it boots from: others
+# may build the next one before it has begun to read.
 prepare_boot() {
+	local initramfs
+
 	prepare_root "$1" "$build/root" "$2" "${3-}"
+	rm -f "$build/initramfs"
 	pack_initramfs "$1" "$build/root" "$build/initramfs"
-	qemu_command "$1" "$build/initramfs"
+	exec {initramfs}<"$build/initramfs"
+	qemu_command "$1" "/dev/fd/$initramfs"
 }
 
 # boot_and_read SERIES MODE OUT
 boot_and_read() {
 	local series=$1 mode=$2 out=$3 status=0 splats port pid
 
-	say "$series" "booting Linux $(kernel_release "$series") under QEMU ($(accelerator))"
-	results_begin "$series" "$out.tap" "${#tests[@]}"
+	take_slot
+	say "${out##*/}" "booting Linux $(kernel_release "$series") under QEMU ($(accelerator))"
+	results_begin "${out##*/}" "$out.tap" "${#tests[@]}"
 	exec {port}< <(exec "${qemu[@]}" -serial "file:$out.console" -serial stdio \
 		</dev/null 2>"$out.qemu")
 	pid=$!
@@ -150,6 +179,7 @@ boot_and_read() {
 	read_results "$out.log" $((LAB_TIMEOUT + 30)) <&"$port"
 	[[ -n $finished ]] || kill "$pid" 2>/dev/null || true
 	wait_for "$pid"
+	wait "$pid" 2>/dev/null || true
 	exec {port}<&-
 	if [[ -s $out.qemu && -z $finished ]]; then
 		show_log "$out.qemu"
@@ -161,11 +191,23 @@ boot_and_read() {
 		fail "the kernel has nothing to complain of" "${splats//$'\n'/$'\n# '}"
 	fi
 	results_end "${tests[@]}" || status=$LAB_EXIT_FAILED
-	[[ $status -eq 0 ]] || say "$series" "see $out.tap, $out.log and $out.console"
+	[[ $mode != tests ]] || say_cpu_time "${out##*/}" "$out.times"
+	[[ $status -eq 0 ]] || say "${out##*/}" "see $out.tap, $out.log and $out.console"
 	if [[ $mode == command && -n $command_status && $status -eq 0 ]]; then
 		status=$command_status
 	fi
 	return "$status"
+}
+
+# say_cpu_time WHO FILE: of all that this shell has waited for, QEMU in the first place. A
+# command substitution would have waited for nothing.
+say_cpu_time() {
+	times >"$2"
+	say "$1" "CPU time of this machine: $(awk 'NR == 2 {
+		split($0, part, /[ms ]+/)
+		printf "%d", 60 * (part[1] + part[3]) + part[2] + part[4]
+	}' "$2") s"
+	rm -f "$2"
 }
 
 # It powers off by itself; give it the time, then end it.
