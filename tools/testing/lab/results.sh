@@ -132,6 +132,7 @@ lab_says() {
 	'step ok '*) pass "${1#step ok }" ;;
 	'step failed '*) fail "$(sed 's/^step failed //; s/:.*//' <<<"$1")" "${1#*: }" ;;
 	'begin '*) test_begins "${1#begin }" ;;
+	'leak '*) fail "${1#leak }: leaves no memory behind" "see the console" ;;
 	'end '*)
 		for key in $1; do
 			[[ $key != *=* ]] || is[${key%%=*}]=${key#*=}
