@@ -79,6 +79,7 @@ fetch_deb_system() (
 	mkdir -p "$(dirname "$tar")"
 	trap 'rm -f "$tar.new"' EXIT
 	packages=${deb_system[*]}
+	# shellcheck disable=SC2016 # the hook's
 	if ! mmdebstrap --variant=minbase --include="${packages// /,}" --format=tar \
 		--customize-hook='cd "$1" && rm -rf usr/share/doc/* usr/share/man/* usr/share/locale/*' \
 		"$(codename)" "$tar.new" "$LAB_CACHE/apt/sources.list" \

@@ -150,12 +150,14 @@ static void make_text(struct generator *generator, const struct model *model, st
  * @make: Fills in arguments; NULL: there are none
  * @alone: Only where nothing else uses the VM
  */
-static const struct weight {
+struct weight {
 	enum op_kind kind;
 	unsigned int weight;
 	void (*make)(struct generator *generator, const struct model *model, struct op *op);
 	bool alone;
-} weights[] = {
+};
+
+static const struct weight weights[] = {
 	{ OP_PLUG, 220, generate_request, false },
 	{ OP_UNPLUG, 150, generate_request, false },
 	{ OP_UNPLUG_ALL, 15, generate_request, false },

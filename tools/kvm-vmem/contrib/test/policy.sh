@@ -11,6 +11,7 @@ policy() {
 	printf 'MemTotal: 99999999 kB\nMemAvailable: %d kB\n' $((available << 20)) >"$scratch/meminfo"
 	printf '%s\n' 'reserve_low 4G' 'reserve_high 8G' 'step 1G' "$@" >"$scratch/conf"
 	status=0
+	# shellcheck disable=SC2086 # none, or an option
 	out=$(KVM_VMEM_POLICY_MEMINFO=$scratch/meminfo \
 		KVM_VMEM_POLICY_VMEMCTL="$vmemctl --sysfs $sysfs" \
 		"$here/../policy/kvm-vmem-policy" ${dry_run-} "$scratch/conf" 2>"$scratch/err") || status=$?
