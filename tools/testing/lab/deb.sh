@@ -99,6 +99,7 @@ pack_deb_test() {
 	mkdir -p "$into/packages" "$deb/tests"
 	ln -sfn "$(deb_system_tar)" "$into/system.tar"
 	# Not those with debugging information.
+	# shellcheck disable=SC2154 # check's
 	cp "$out/packages"/{kvm-vmem-{dkms,tools},libkvm-vmem{0,-dev}}_*.deb "$into/packages/" ||
 		return
 	for series in "${LAB_SERIES[@]}"; do
