@@ -20,4 +20,12 @@ static inline int call(int fd, unsigned long command, void *arg)
 	return ret;
 }
 
+/* A call that has nothing but flags. */
+static inline int act(int fd, unsigned long command, uint32_t flags)
+{
+	struct kvm_vmem_action arg = { .size = sizeof(arg), .flags = flags };
+
+	return call(fd, command, &arg);
+}
+
 #endif /* KVM_VMEM_CALL_H */

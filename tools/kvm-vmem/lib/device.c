@@ -124,13 +124,6 @@ int kvm_vmem_get_memslots(int fd, struct kvm_vmem_memslot_info *memslots,
 	return ret;
 }
 
-static int act(int fd, unsigned long command, uint32_t flags)
-{
-	struct kvm_vmem_action arg = { .size = sizeof(arg), .flags = flags };
-
-	return call(fd, command, &arg);
-}
-
 int kvm_vmem_reset(int fd)
 {
 	return act(fd, KVM_VMEM_RESET, 0);

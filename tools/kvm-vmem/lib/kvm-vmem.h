@@ -226,6 +226,122 @@ int kvm_vmem_prepare_remove(int fd);
  */
 int kvm_vmem_cancel_remove(int fd);
 
+/**
+ * kvm_vmem_freeze() - answer BUSY to the guest, for a migration
+ * @fd: The device, after SETUP
+ *
+ * Which blocks are plugged stays as it is until kvm_vmem_thaw().
+ *
+ * Return: 0; -EALREADY (it is frozen); errors of KVM_VMEM_FREEZE.
+ */
+int kvm_vmem_freeze(int fd);
+
+/**
+ * kvm_vmem_thaw() - undo kvm_vmem_freeze()
+ * @fd: The device
+ *
+ * Signals KVM_VMEM_EVENT_CONFIG if the guest has something to do, as it would wait
+ * for a minute and more otherwise.
+ *
+ * Return: 0; -EALREADY (it is not frozen); errors of KVM_VMEM_THAW.
+ */
+int kvm_vmem_thaw(int fd);
+
+/**
+ * kvm_vmem_get_bitmap() - tell which blocks are plugged
+ * @fd: The device, after SETUP
+ * @first_block: Index in the region of the first block
+ * @nb_blocks: How many, not 0; within the region
+ * @bitmap: (@nb_blocks + 63) / 64 elements; bit i % 64 of element i / 64 is of
+ *	block @first_block + i. What is left of the last element is 0
+ *
+ * Return: 0; errors of KVM_VMEM_GET_BITMAP.
+ */
+int kvm_vmem_get_bitmap(int fd, uint64_t first_block, uint64_t nb_blocks,
+			uint64_t *bitmap);
+
+/**
+ * kvm_vmem_set_bitmap() - plug what is plugged in another device
+ * @fd: A device after ATTACH that never had a plugged block
+ * @set_bitmap: The other device's geometry and blocks; its size is filled in
+ *
+ * What kvm_vmem_restore() does may be easier to use.
+ *
+ * Return: 0; errors of KVM_VMEM_SET_BITMAP.
+ */
+int kvm_vmem_set_bitmap(int fd, struct kvm_vmem_set_bitmap *set_bitmap);
+
+/**
+ * kvm_vmem_restore() - make a new device what another one is, or was
+ * @fd: A device after ATTACH that never had a plugged block
+ * @config: What kvm_vmem_get_config() said of the other, in the guest's byte order
+ * @bitmap: What kvm_vmem_get_bitmap() said of all of its blocks
+ *
+ * Plugs the blocks, which are zero; their contents are the caller's to bring. The
+ * requested size is the other's, whatever is plugged. Should it fail the device is as
+ * before, but that its KVM_VMEM_EVENT_CONFIG may have been signalled.
+ *
+ * Return: 0; errors of KVM_VMEM_SET_BITMAP, which name each difference, and of
+ * KVM_VMEM_SET_REQUESTED_SIZE.
+ */
+int kvm_vmem_restore(int fd, const struct virtio_mem_config *config,
+		     const uint64_t *bitmap);
+
+/**
+ * kvm_vmem_next_plugged() - find plugged memory
+ * @fd: The device, after SETUP
+ * @offset: Where in the region to begin, in bytes
+ * @start: Where the next plugged memory at or after @offset begins
+ * @end: Where it ends; what follows may be plugged, too, if there is much of it
+ *
+ * To see all of it, go on from each @end. It is the state of one moment, unless the
+ * device is frozen.
+ *
+ * Return: 1; 0 (there is none); errors of KVM_VMEM_GET_BITMAP.
+ */
+int kvm_vmem_next_plugged(int fd, uint64_t offset, uint64_t *start,
+			  uint64_t *end);
+
+/**
+ * kvm_vmem_next_data() - find plugged memory that is not all zeros
+ * @fd: The device, after SETUP
+ * @offset: Where in the region to begin, in bytes
+ * @start: Where the next memory at or after @offset begins that has to be moved
+ * @end: Where it ends
+ *
+ * As kvm_vmem_next_plugged(), without what nobody touched since it was plugged: that
+ * is zero, and reading it would allocate it. Of user backing nothing is known, and all
+ * that is plugged is found. With dirty pages logged since before, what is touched
+ * meanwhile is missed by neither.
+ *
+ * Return: 1; 0 (there is none); errors of KVM_VMEM_GET_BITMAP and lseek().
+ */
+int kvm_vmem_next_data(int fd, uint64_t offset, uint64_t *start, uint64_t *end);
+
+/**
+ * kvm_vmem_set_dirty_log() - log the pages that the guest writes to, or stop it
+ * @fd: The device, after ATTACH
+ * @flags: enum kvm_vmem_dirty_log_flags; 0 stops it
+ *
+ * Return: 0; -EALREADY; errors of KVM_VMEM_SET_DIRTY_LOG.
+ */
+int kvm_vmem_set_dirty_log(int fd, uint32_t flags);
+
+/**
+ * kvm_vmem_get_dirty_log() - fetch dirty pages, and count them clean
+ * @fd: The device; from the VM's process
+ * @first_page: Index in the region of the first page; pages are the host's
+ * @nb_pages: How many, not 0; within the region
+ * @bitmap: (@nb_pages + 63) / 64 elements, as for kvm_vmem_get_bitmap()
+ * @nb_dirty: How many of them are dirty
+ *
+ * What the VMM itself writes to guest memory, and vhost, is not among them.
+ *
+ * Return: 0; -ENOENT (pages are not logged); errors of KVM_VMEM_GET_DIRTY_LOG.
+ */
+int kvm_vmem_get_dirty_log(int fd, uint64_t first_page, uint64_t nb_pages,
+			   uint64_t *bitmap, uint64_t *nb_dirty);
+
 #pragma GCC visibility pop
 
 #ifdef __cplusplus

@@ -11,6 +11,8 @@
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 
+#include "access.h"
+
 #define BLOCK (2 * MiB)
 
 FIXTURE(library) {
@@ -358,6 +360,113 @@ TEST_F(library, the_memory_of_a_device_is_mapped_shared)
 	ASSERT_EQ(0, strcmp("shared", rig.backing.addr + 4 * GiB - BLOCK));
 	munmap(other, 4 * GiB);
 	rig_destroy(&rig);
+}
+
+TEST_F(library, a_frozen_device_is_BUSY_until_it_is_thawed)
+{
+	test_ok(kvm_vmem_freeze(self->dev));
+	test_err(EALREADY, kvm_vmem_freeze(self->dev));
+	test_request(BUSY, PLUG, self->addr, 1);
+	test_ok(kvm_vmem_thaw(self->dev));
+	test_err(EALREADY, kvm_vmem_thaw(self->dev));
+	test_request(ACK, PLUG, self->addr, 1);
+}
+
+/* With memory of their own, and a vCPU each. */
+static int create_pair(struct rig rigs[2])
+{
+	const struct rig_options options = {
+		.backing = BACKING_PROTECTED, .nr_vcpus = 1, .requested_size = GiB,
+	};
+	int ret = rig_create(&rigs[0], &options);
+
+	return ret ?: rig_create(&rigs[1], &options);
+}
+
+TEST_F(library, a_device_is_restored_from_what_is_known_of_another)
+{
+	uint64_t bitmap[4 * GiB / BLOCK / 64], restored[4 * GiB / BLOCK / 64];
+	struct virtio_mem_config config, other;
+	struct rig rigs[2];
+
+	test_ok(create_pair(rigs));
+	test_ack(vmem_plug(rigs[0].dev, rigs[0].addr, 3));
+	test_ack(vmem_plug(rigs[0].dev, rigs[0].addr + GiB, 1));
+	/* The guest is to give most of it back. */
+	test_ok(kvm_vmem_set_requested_size(rigs[0].dev, BLOCK));
+	test_ok(kvm_vmem_get_config(rigs[0].dev, &config));
+	test_ok(kvm_vmem_get_bitmap(rigs[0].dev, 0, 4 * GiB / BLOCK, bitmap));
+
+	config.block_size = htole64(BLOCK / 2);
+	test_err(EDOM, kvm_vmem_restore(rigs[1].dev, &config, bitmap));
+	config.block_size = htole64(BLOCK);
+	test_ok(kvm_vmem_get_config(rigs[1].dev, &other));
+	ASSERT_EQ(GiB, le64toh(other.requested_size));
+
+	test_ok(kvm_vmem_restore(rigs[1].dev, &config, bitmap));
+	test_ok(kvm_vmem_get_config(rigs[1].dev, &other));
+	ASSERT_EQ(0, memcmp(&config, &other, sizeof(config)));
+	ASSERT_EQ(4 * BLOCK, le64toh(other.plugged_size));
+	test_ok(kvm_vmem_get_bitmap(rigs[1].dev, 0, 4 * GiB / BLOCK, restored));
+	ASSERT_EQ(0, memcmp(bitmap, restored, sizeof(bitmap)));
+	test_err(EBUSY, kvm_vmem_restore(rigs[1].dev, &config, bitmap));
+	rig_destroy(&rigs[1]);
+	rig_destroy(&rigs[0]);
+}
+
+TEST_F(library, plugged_memory_and_data_are_found)
+{
+	struct rig rigs[2];
+	uint64_t start, end;
+	int dev;
+
+	test_ok(create_pair(rigs));
+	dev = rigs[0].dev;
+	test_ok(kvm_vmem_set_requested_size(dev, 4 * GiB));
+	ASSERT_EQ(0, kvm_vmem_next_plugged(dev, 0, &start, &end));
+	test_ack(vmem_plug(dev, rigs[0].addr + 5 * BLOCK, 3));
+	test_ack(vmem_plug(dev, rigs[0].addr + 4 * GiB - BLOCK, 1));
+	ASSERT_EQ(1, kvm_vmem_next_plugged(dev, 0, &start, &end));
+	ASSERT_EQ(5 * BLOCK, start);
+	ASSERT_EQ(8 * BLOCK, end);
+	ASSERT_EQ(1, kvm_vmem_next_plugged(dev, end, &start, &end));
+	ASSERT_EQ(4 * GiB - BLOCK, start);
+	ASSERT_EQ(4 * GiB, end);
+	ASSERT_EQ(0, kvm_vmem_next_plugged(dev, end, &start, &end));
+
+	ASSERT_EQ(0, kvm_vmem_next_data(dev, 0, &start, &end));
+	test_ok(guest_write(&rigs[0].vm.vcpus[0], rigs[0].addr + 7 * BLOCK, 1));
+	ASSERT_EQ(1, kvm_vmem_next_data(dev, 0, &start, &end));
+	ASSERT_EQ(7 * BLOCK, start);
+	ASSERT_LE(7 * BLOCK + 4096, end);
+	ASSERT_LE(end, 8 * BLOCK);
+	ASSERT_EQ(0, kvm_vmem_next_data(dev, end, &start, &end));
+	rig_destroy(&rigs[1]);
+	rig_destroy(&rigs[0]);
+}
+
+TEST_F(library, the_dirty_log_has_what_the_guest_wrote)
+{
+	struct rig rigs[2];
+	uint64_t bitmap[2] = { ~0ULL, ~0ULL }, nb_dirty = 77;
+	int dev;
+
+	test_ok(create_pair(rigs));
+	dev = rigs[0].dev;
+	test_ack(vmem_plug(dev, rigs[0].addr, 1));
+	test_err(ENOENT, kvm_vmem_get_dirty_log(dev, 0, 64, bitmap, &nb_dirty));
+	ASSERT_EQ(77, nb_dirty);
+	test_ok(kvm_vmem_set_dirty_log(dev, KVM_VMEM_DIRTY_LOG_ENABLE));
+	test_err(EALREADY, kvm_vmem_set_dirty_log(dev, KVM_VMEM_DIRTY_LOG_ENABLE));
+	test_ok(guest_write(&rigs[0].vm.vcpus[0], rigs[0].addr + 9 * 4096, 1));
+	test_ok(kvm_vmem_get_dirty_log(dev, 5, 64, bitmap, &nb_dirty));
+	ASSERT_EQ(1, nb_dirty);
+	ASSERT_EQ(1 << 4, bitmap[0]);
+	ASSERT_EQ(~0ULL, bitmap[1]);
+	test_ok(kvm_vmem_set_dirty_log(dev, 0));
+	test_err(EALREADY, kvm_vmem_set_dirty_log(dev, 0));
+	rig_destroy(&rigs[1]);
+	rig_destroy(&rigs[0]);
 }
 
 TEST_F(library, errno_stays_as_it_was)
