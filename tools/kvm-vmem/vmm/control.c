@@ -12,6 +12,8 @@
 #include "control.h"
 #include "loop.h"
 #include "machine.h"
+#include "migrate.h"
+#include "migrate_report.h"
 
 #define LINE_SIZE 256
 
@@ -77,11 +79,12 @@ static struct json_object *vmem_info(struct vmem *vmem)
 	return info;
 }
 
-static struct json_object *info(void)
+static struct json_object *info(char *arguments)
 {
 	struct json_object *answer = json_object_new_object();
 	struct json_object *vmems = json_object_new_array();
 
+	(void)arguments;
 	for (unsigned int i = 0; i < machine.nb_vmems; i++)
 		json_object_array_add(vmems, vmem_info(machine.vmems[i]));
 	json_object_object_add(answer, "vmem", vmems);
@@ -115,21 +118,89 @@ static struct json_object *set_size(char *arguments)
 	return ret < 0 ? failure(strerror(-ret)) : vmem_info(vmem);
 }
 
+static struct json_object *quit(char *arguments)
+{
+	(void)arguments;
+	machine_stop(VMM_EXIT_ENDED, NULL);
+	return json_object_new_object();
+}
+
+static struct json_object *status(char *arguments)
+{
+	(void)arguments;
+	return migrate_report();
+}
+
+static struct json_object *begin(const char *target, bool to_file,
+				 const struct migrate_limits *limits)
+{
+	const char *wrong = migrate_start(target, to_file, limits);
+
+	return wrong ? failure(wrong) : migrate_report();
+}
+
+/* To a file all is written once: it is faster than a guest may be. */
+static struct json_object *begin_save(char *arguments)
+{
+	const struct migrate_limits limits = {
+		.max_downtime_ms = machine.options->limits.max_downtime_ms,
+		.max_rounds = 1,
+	};
+
+	if (!*arguments)
+		return failure("save takes the name of a file that is not there yet");
+	return begin(arguments, true, &limits);
+}
+
+static struct json_object *begin_migration(char *arguments)
+{
+	struct migrate_limits limits = machine.options->limits;
+	char *target = strtok_r(arguments, " ", &arguments), *word;
+
+	if (!target)
+		return failure("migrate takes an address, unix:PATH or tcp:HOST:PORT");
+	while ((word = strtok_r(NULL, " ", &arguments)))
+		if (!limits_parse(word, &limits))
+			return failure("migrate takes max-downtime=MS and max-rounds=N");
+	return begin(target, false, &limits);
+}
+
+static struct json_object *cancel(char *arguments)
+{
+	(void)arguments;
+	if (!migrate_cancel())
+		return failure("there is no migration to be cancelled");
+	return migrate_report();
+}
+
+static struct json_object *resume(char *arguments)
+{
+	(void)arguments;
+	return migrate_resume() ? migrate_report() : failure("the guest is not in doubt");
+}
+
+static const struct {
+	const char *name;
+	struct json_object *(*execute)(char *arguments);
+} commands[] = {
+	{ "resize", set_size },
+	{ "info", info },
+	{ "quit", quit },
+	{ "save", begin_save },
+	{ "migrate", begin_migration },
+	{ "migrate-status", status },
+	{ "migrate-cancel", cancel },
+	{ "resume", resume },
+};
+
 static struct json_object *execute(char *line)
 {
 	char *command = strtok_r(line, " ", &line);
 
-	if (!command)
-		return failure("commands are resize, info and quit");
-	if (!strcmp(command, "info"))
-		return info();
-	if (!strcmp(command, "resize"))
-		return set_size(line);
-	if (!strcmp(command, "quit")) {
-		machine_stop(VMM_EXIT_ENDED, NULL);
-		return json_object_new_object();
-	}
-	return failure("commands are resize, info and quit");
+	for (unsigned int i = 0; command && i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(command, commands[i].name))
+			return commands[i].execute(line);
+	return failure("commands are resize, info, quit, save, migrate and others: vmem-vmm(1)");
 }
 
 /* A client that does not read its answers is let go. */

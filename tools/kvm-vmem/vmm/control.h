@@ -5,6 +5,12 @@
  *   resize SIZE [LABEL]   ask the guest to plug SIZE; LABEL if there are several
  *   info                  the devices, and what was asked of them
  *   quit                  end the machine
+ *   save FILE             save it to a file, and end it
+ *   migrate ADDRESS [max-downtime=MS] [max-rounds=N]
+ *                         the same to another vmem-vmm
+ *   migrate-status        how far that is, or how it ended
+ *   migrate-cancel        have the guest go on
+ *   resume                likewise, if it is not known whether it runs there
  */
 #ifndef CONTROL_H
 #define CONTROL_H

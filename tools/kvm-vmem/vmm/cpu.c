@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 
-#include <linux/kvm.h>
-
 #include "cpu.h"
+#include "vcpu.h"
 #include "vmm.h"
-
-#define MAX_CPUID_ENTRIES 256
-#define MAX_MSRS 1024
-
-#define MSR_IA32_TSC 0x10
-#define MSR_IA32_TSC_ADJUST 0x3b
 
 #define CPUID_FEATURES 0x1
 #define CPUID_TOPOLOGY 0xb
@@ -39,29 +33,13 @@
 #define FEATURES_ECX_HYPERVISOR (1U << 31)
 #define FEATURES_EDX_HTT (1U << 28)
 
-struct vcpu_state {
-	struct kvm_regs regs;
-	struct kvm_sregs sregs;
-	struct kvm_xsave xsave;
-	struct kvm_xcrs xcrs;
-	struct kvm_debugregs debugregs;
-	struct kvm_lapic_state lapic;
-	struct kvm_mp_state mp_state;
-	struct kvm_vcpu_events events;
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entries[MAX_MSRS];
-	} msrs;
-};
-
-static struct kvm_cpuid2 *supported_cpuid(int kvm)
+static struct cpuid *supported_cpuid(int kvm)
 {
-	struct kvm_cpuid2 *cpuid;
+	struct cpuid *cpuid = calloc(1, sizeof(*cpuid));
 
-	cpuid = calloc(1, sizeof(*cpuid) + MAX_CPUID_ENTRIES * sizeof(cpuid->entries[0]));
 	if (!cpuid)
 		return NULL;
-	cpuid->nent = MAX_CPUID_ENTRIES;
+	cpuid->nent = CPU_MAX_CPUID;
 	if (ioctl(kvm, KVM_GET_SUPPORTED_CPUID, cpuid) < 0) {
 		free(cpuid);
 		return NULL;
@@ -95,24 +73,85 @@ static void set_apic_id(struct kvm_cpuid_entry2 *entry, unsigned int id, unsigne
 	}
 }
 
-int cpu_set_cpuid(int kvm, const struct vcpu *vcpu, unsigned int nb_cpus)
+int cpu_set_cpuid(int kvm, struct vcpu *vcpu, unsigned int nb_cpus)
 {
-	struct kvm_cpuid2 *cpuid = supported_cpuid(kvm);
-	int ret = 0;
-
-	if (!cpuid)
+	vcpu->cpuid = supported_cpuid(kvm);
+	if (!vcpu->cpuid)
 		return -errno;
+	for (unsigned int i = 0; i < vcpu->cpuid->nent; i++)
+		set_apic_id(&vcpu->cpuid->entries[i], vcpu->id, nb_cpus);
+	return ioctl(vcpu->fd, KVM_SET_CPUID2, vcpu->cpuid) < 0 ? -errno : 0;
+}
+
+/* Registers whose bits are features, one each. */
+#define EAX 1
+#define EBX 2
+#define ECX 4
+#define EDX 8
+
+static const struct {
+	uint32_t function;
+	uint32_t index;
+	unsigned int registers;
+} features[] = {
+	{ CPUID_FEATURES, 0, ECX | EDX },
+	{ 0x7, 0, EBX | ECX | EDX },
+	{ 0x7, 1, EAX | EDX },
+	{ 0xd, 0, EAX | EDX },
+	{ 0xd, 1, EAX },
+	{ 0x40000001, 0, EAX },
+	{ 0x80000001, 0, ECX | EDX },
+	{ 0x80000007, 0, EDX },
+	{ CPUID_ADDRESS_SIZES, 0, EBX },
+	{ 0x8000000a, 0, EDX },
+	{ 0x80000021, 0, EAX },
+};
+
+static const struct kvm_cpuid_entry2 *find_cpuid(const struct cpuid *cpuid, uint32_t function,
+						 uint32_t index)
+{
+	static const struct kvm_cpuid_entry2 none;
+
 	for (unsigned int i = 0; i < cpuid->nent; i++)
-		set_apic_id(&cpuid->entries[i], vcpu->id, nb_cpus);
-	if (ioctl(vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
-		ret = -errno;
-	free(cpuid);
-	return ret;
+		if (cpuid->entries[i].function == function && cpuid->entries[i].index == index)
+			return &cpuid->entries[i];
+	return &none;
+}
+
+struct registers {
+	uint32_t value[4];
+};
+
+static struct registers registers_of(const struct kvm_cpuid_entry2 *entry)
+{
+	return (struct registers){ { entry->eax, entry->ebx, entry->ecx, entry->edx } };
+}
+
+bool cpu_lacks(const struct vcpu *vcpu, const struct cpuid *cpuid, char *what, size_t size)
+{
+	static const char *const names[] = { "EAX", "EBX", "ECX", "EDX" };
+
+	for (unsigned int i = 0; i < ARRAY_SIZE(features); i++) {
+		const uint32_t function = features[i].function, index = features[i].index;
+		struct registers theirs = registers_of(find_cpuid(cpuid, function, index));
+		struct registers ours = registers_of(find_cpuid(vcpu->cpuid, function, index));
+
+		for (unsigned int j = 0; j < ARRAY_SIZE(names); j++) {
+			uint32_t lacks = theirs.value[j] & ~ours.value[j];
+
+			if (!(features[i].registers & 1 << j) || !lacks)
+				continue;
+			snprintf(what, size, "CPUID 0x%x.%u %s 0x%x", function, index, names[j],
+				 lacks);
+			return true;
+		}
+	}
+	return false;
 }
 
 unsigned int cpu_physical_bits(int kvm)
 {
-	struct kvm_cpuid2 *cpuid = supported_cpuid(kvm);
+	struct cpuid *cpuid = supported_cpuid(kvm);
 	unsigned int bits = 36;
 
 	for (unsigned int i = 0; cpuid && i < cpuid->nent; i++)
@@ -120,72 +159,6 @@ unsigned int cpu_physical_bits(int kvm)
 			bits = cpuid->entries[i].eax & 0xff;
 	free(cpuid);
 	return bits;
-}
-
-/* The MSRs that can be read and written, but the time, which goes on. */
-static int save_msrs(int kvm, const struct vcpu *vcpu, struct vcpu_state *state)
-{
-	struct {
-		struct kvm_msr_list header;
-		uint32_t indices[MAX_MSRS];
-	} list = { .header.nmsrs = MAX_MSRS };
-	struct {
-		struct kvm_msrs header;
-		struct kvm_msr_entry entry;
-	} one;
-
-	if (ioctl(kvm, KVM_GET_MSR_INDEX_LIST, &list) < 0)
-		return -errno;
-	for (uint32_t i = 0; i < list.header.nmsrs; i++) {
-		one.header.nmsrs = 1;
-		one.entry = (struct kvm_msr_entry){ .index = list.header.indices[i] };
-		if (one.entry.index == MSR_IA32_TSC || one.entry.index == MSR_IA32_TSC_ADJUST)
-			continue;
-		/* Some are listed for CPUs that this one is not. */
-		if (ioctl(vcpu->fd, KVM_GET_MSRS, &one) != 1 ||
-		    ioctl(vcpu->fd, KVM_SET_MSRS, &one) != 1)
-			continue;
-		state->msrs.entries[state->msrs.header.nmsrs++] = one.entry;
-	}
-	return 0;
-}
-
-struct vcpu_state *cpu_save(int kvm, const struct vcpu *vcpu)
-{
-	struct vcpu_state *state = calloc(1, sizeof(*state));
-
-	if (!state)
-		return NULL;
-	if (ioctl(vcpu->fd, KVM_GET_REGS, &state->regs) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_SREGS, &state->sregs) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_XSAVE, &state->xsave) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_XCRS, &state->xcrs) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_DEBUGREGS, &state->debugregs) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_LAPIC, &state->lapic) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_MP_STATE, &state->mp_state) < 0 ||
-	    ioctl(vcpu->fd, KVM_GET_VCPU_EVENTS, &state->events) < 0 ||
-	    save_msrs(kvm, vcpu, state) < 0) {
-		free(state);
-		return NULL;
-	}
-	return state;
-}
-
-/* The local APIC after the address of it (in sregs), the deadline MSR after its timer. */
-int cpu_restore(const struct vcpu *vcpu, const struct vcpu_state *state)
-{
-	if (ioctl(vcpu->fd, KVM_SET_SREGS, &state->sregs) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_REGS, &state->regs) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_XSAVE, &state->xsave) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_XCRS, &state->xcrs) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_DEBUGREGS, &state->debugregs) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_LAPIC, &state->lapic) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_MP_STATE, &state->mp_state) < 0 ||
-	    ioctl(vcpu->fd, KVM_SET_VCPU_EVENTS, &state->events) < 0)
-		return -errno;
-	/* How many were written; fewer than all if one was refused. */
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &state->msrs) == (int)state->msrs.header.nmsrs ?
-		0 : -EIO;
 }
 
 int cpu_enter_64bit(const struct vcpu *vcpu, uint64_t rip, uint64_t boot_params,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -14,9 +15,10 @@
 
 #include "acpi.h"
 #include "boot.h"
-#include "cpu.h"
+#include "cpu_state.h"
 #include "loop.h"
 #include "machine.h"
+#include "migrate.h"
 #include "rng.h"
 #include "serial.h"
 
@@ -231,8 +233,11 @@ static void create_vcpus(void)
 
 static void reset_machine(void)
 {
+	struct cpu_failure failure;
 	int ret = 0;
 
+	/* All memory is unplugged, and what was sent of it is of no use. */
+	migrate_abort("the guest reboots");
 	vcpus_pause();
 	for (unsigned int i = 0; i < machine.nb_devices; i++)
 		virtio_reset(machine.devices[i]);
@@ -243,7 +248,7 @@ static void reset_machine(void)
 		if (ioctl(machine.vm, KVM_SET_IRQCHIP, &irqchips[i]) < 0)
 			ret = -errno;
 	for (unsigned int i = 0; i < machine.options->nb_cpus && ret == 0; i++)
-		ret = cpu_restore(&machine.vcpus[i], machine.vcpus[i].reset_state);
+		ret = cpu_restore(&machine.vcpus[i], machine.vcpus[i].reset_state, &failure);
 	if (ret < 0) {
 		machine_stop(VMM_EXIT_FAILED, "the machine cannot be reset: %s", strerror(-ret));
 		return;
@@ -350,10 +355,43 @@ void machine_boot(void)
 		die(VMM_EXIT_FAILED, "KVM refuses the first vCPU's state: %s", strerror(-ret));
 }
 
-enum vmm_exit machine_run(void)
+/* What devices had to do when they were saved. */
+static void go_on(void)
 {
+	struct virtio_mem_config config;
+
+	for (unsigned int i = 0; i < machine.nb_devices; i++)
+		virtio_go_on(machine.devices[i]);
+	for (unsigned int i = 0; i < machine.nb_vmems; i++) {
+		machine.vmems[i]->ops->get_config(machine.vmems[i], &config);
+		/* The guest may have been told BUSY, and would wait for a minute. */
+		if (config.plugged_size != config.requested_size)
+			vmem_requested_size_changed(machine.vmems[i]);
+	}
+	serial_go_on();
+	vcpus_go_on();
+}
+
+enum vmm_exit machine_run(bool restored)
+{
+	serial_set_terminal();
 	vcpus_start();
-	vcpus_resume();
+	if (restored)
+		go_on();
+	else
+		vcpus_resume();
 	loop_run();
+	migrate_end();
 	return machine.exit_status;
+}
+
+bool machine_is_changing(void)
+{
+	struct pollfd wanted = { .fd = reset_wanted.fd, .events = POLLIN };
+	bool ret;
+
+	pthread_mutex_lock(&stop_lock);
+	ret = stopped;
+	pthread_mutex_unlock(&stop_lock);
+	return ret || poll(&wanted, 1, 0) == 1;
 }

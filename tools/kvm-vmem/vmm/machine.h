@@ -59,8 +59,16 @@ void machine_create(const struct options *options);
 /* Loads the kernel, and sets the first vCPU to its first instruction. */
 void machine_boot(void);
 
-/* Runs it until it ends. Return: the exit status. */
-enum vmm_exit machine_run(void);
+/**
+ * machine_run() - run it until it ends
+ * @restored: It is not booted, but goes on
+ *
+ * Return: the exit status
+ */
+enum vmm_exit machine_run(bool restored);
+
+/* Whether it is about to be reset, or to end. From the event loop, when no vCPU runs. */
+bool machine_is_changing(void);
 
 /**
  * machine_stop() - end the machine

@@ -5,11 +5,13 @@
  * It boots a Linux kernel on KVM with virtio-mem devices, whose memory the
  * kvm-vmem module looks after. A way to read it: vmem_group.c is what the module
  * asks of a VMM, vmem.c the device in front of it, virtio.c and virtqueue.c the
- * transport; machine.c puts the machine together, vcpu.c runs it.
+ * transport; machine.c puts the machine together, vcpu.c runs it. migrate.c takes it
+ * elsewhere, with vmem_group_migration.c; restore.c has it come from there.
  *
  * The main thread has the event loop and handles all that devices do; each vCPU
- * is a thread, which handles accesses to registers. Locks are taken one at a
- * time, but for machine_stop(), which may be called with any.
+ * is a thread, which handles accesses to registers; a migration is one more while
+ * the guest runs. Locks are taken one at a time, but for machine_stop(), which may
+ * be called with any.
  */
 #include <errno.h>
 #include <signal.h>
@@ -23,7 +25,9 @@
 #include "control.h"
 #include "loop.h"
 #include "machine.h"
+#include "migrate_report.h"
 #include "options.h"
+#include "restore.h"
 #include "vmm.h"
 
 void complain(const char *format, ...)
@@ -58,24 +62,23 @@ static void signalled(struct loop_source *source, uint32_t events)
 		machine_stop(VMM_EXIT_ENDED, NULL);
 }
 
+static struct loop_source signals;
+
 /* They end the machine as the user would, in the event loop. */
 static int take_signals(void)
 {
-	static struct loop_source source;
-	sigset_t signals;
+	sigset_t set;
 
-	sigemptyset(&signals);
-	sigaddset(&signals, SIGTERM);
-	sigaddset(&signals, SIGINT);
-	sigaddset(&signals, SIGHUP);
-	sigprocmask(SIG_BLOCK, &signals, NULL);
-	/* That nobody reads what the guest writes is not its fault. */
-	signal(SIGPIPE, SIG_IGN);
-	source.handle = signalled;
-	source.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (source.fd < 0)
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signals.handle = signalled;
+	signals.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals.fd < 0)
 		return -errno;
-	return loop_add(&source, EPOLLIN);
+	return loop_add(&signals, EPOLLIN);
 }
 
 int main(int argc, char **argv)
@@ -85,17 +88,25 @@ int main(int argc, char **argv)
 	int ret;
 
 	options_parse(&options, argc, argv);
+	/* That nobody reads what the guest writes is not its fault. */
+	signal(SIGPIPE, SIG_IGN);
 	machine_create(&options);
-	machine_boot();
 	ret = take_signals();
 	if (ret < 0)
 		die(VMM_EXIT_FAILED, "no signals: %s", strerror(-ret));
+	if (options.restore)
+		restore_from_file(options.restore, signals.fd);
+	else if (options.incoming)
+		restore_from_peer(options.incoming, signals.fd);
+	else
+		machine_boot();
 	if (options.control) {
 		ret = control_create(options.control);
 		if (ret < 0)
 			die(VMM_EXIT_FAILED, "--control %s: %s", options.control, strerror(-ret));
 	}
-	status = machine_run();
+	status = machine_run(options.restore || options.incoming);
+	migrate_say_completed();
 	control_remove();
 	return status;
 }

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define MEMORY_MAX_RANGES 16
+#define MEMORY_PAGE 4096ULL
 
 /**
  * struct memory_range - guest memory that is contiguous here and there
@@ -17,6 +18,7 @@
  * @hva: Where it is in this process
  * @accessible: Whether @size bytes from @gpa on may be touched; NULL: always
  * @owner: What @accessible gets
+ * @written: A bit for each page that a device wrote to; NULL: nobody wants to know
  */
 struct memory_range {
 	uint64_t gpa;
@@ -24,6 +26,7 @@ struct memory_range {
 	char *hva;
 	bool (*accessible)(void *owner, uint64_t gpa, uint64_t size);
 	void *owner;
+	uint64_t *written;
 };
 
 /**
@@ -56,6 +59,51 @@ void memory_add(struct guest_memory *memory, const struct memory_range *range);
  * Return: the address, or NULL unless all of it is in one range and accessible
  */
 void *memory_at(const struct guest_memory *memory, uint64_t gpa, uint64_t size);
+
+/**
+ * memory_written() - say that a device wrote to guest memory
+ * @memory: The memory
+ * @gpa: Where; it was translated by memory_at()
+ * @size: How many bytes, not 0
+ *
+ * Called after the write: who sends the page meanwhile learns that it has to be sent
+ * once more. KVM knows what the guest writes, and nobody what a device does.
+ */
+void memory_written(const struct guest_memory *memory, uint64_t gpa, uint64_t size);
+
+/**
+ * memory_log_written() - note what devices write, or stop it
+ * @memory: The memory
+ * @enable: Whether to
+ *
+ * From the thread that handles the queues.
+ *
+ * Return: 0, or -ENOMEM: then nothing is noted
+ */
+int memory_log_written(struct guest_memory *memory, bool enable);
+
+/**
+ * memory_fetch_written() - what devices wrote to since the last time
+ * @range: A range of memory whose writes are noted
+ * @start: Offset in it, in bytes; a multiple of 64 pages
+ * @end: Likewise of the end, which is rounded up
+ * @pages: A bit for each page of the range; those of written ones are set
+ */
+void memory_fetch_written(const struct memory_range *range, uint64_t start, uint64_t end,
+			  uint64_t *pages);
+
+/**
+ * memory_bitmap() - make a bitmap of the pages of a range
+ * @range: The range
+ *
+ * It takes memory only where it is written to.
+ *
+ * Return: the bitmap, all zeros; or NULL
+ */
+uint64_t *memory_bitmap(const struct memory_range *range);
+
+/* Frees it; NULL is none. */
+void memory_bitmap_free(const struct memory_range *range, uint64_t *bitmap);
 
 /**
  * memory_reserve() - find room for a mapping

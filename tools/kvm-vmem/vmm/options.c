@@ -13,6 +13,14 @@
 #define MAXIMUM_MEMORY (1024 * GIB)
 /* KVM gives a device as many memslots; more is no address that a CPU has. */
 #define MAXIMUM_VMEM (1ULL << 52)
+/* Of a migration, and what is done without a word of the user's. */
+#define MOST_DOWNTIME_MS 10000000
+#define MOST_ROUNDS 1000000
+#define DEFAULT_DOWNTIME_MS 300
+#define DEFAULT_ROUNDS 30
+
+/* Of options that have no letter. */
+enum { MODE = 256, CONTROL, NO_RNG, RESTORE, INCOMING, DOWNTIME, ROUNDS };
 
 static const char usage[] =
 "Usage: vmem-vmm --kernel FILE [OPTION...]\n"
@@ -37,8 +45,15 @@ static const char usage[] =
 "        prealloc         allocate memory when it is plugged\n"
 "      --vmem-mode MODE   group: the module (default); static: one memslot;\n"
 "                         dynamic-user: memslots made by this process\n"
-"      --control SOCKET   take commands there: resize SIZE [LABEL], info, quit\n"
+"      --control SOCKET   take commands there: resize SIZE [LABEL], info, quit,\n"
+"                         save FILE, migrate ADDRESS...\n"
 "      --no-rng           without virtio-rng\n"
+"      --restore FILE     go on with a machine that was saved\n"
+"      --incoming ADDRESS go on with a machine that comes there: unix:PATH or\n"
+"                         tcp:HOST:PORT\n"
+"      --max-downtime MS  stop the guest for a migration when what is left takes\n"
+"                         so long (300),\n"
+"      --max-rounds N     or after so many rounds (30)\n"
 "  -h, --help             this\n"
 "\n"
 "A SIZE may end in K, M, G or T. Exit status: 0 the guest ended, or was ended;\n"
@@ -89,20 +104,47 @@ static uint64_t size_between(const char *option, const char *text, uint64_t leas
 	return size;
 }
 
-static unsigned int number_between(const char *option, const char *text, unsigned int least,
-				   unsigned int most)
+static bool number_parse(const char *text, unsigned int least, unsigned int most,
+			 unsigned int *number)
 {
 	unsigned long value = 0;
 	char *end = NULL;
 
+	if (!text || !isdigit((unsigned char)*text))
+		return false;
 	errno = 0;
-	/* It takes signs and space, too. */
-	if (text && isdigit((unsigned char)*text))
-		value = strtoul(text, &end, 10);
-	if (!end || *end || errno || value < least || value > most)
+	value = strtoul(text, &end, 10);
+	*number = value;
+	return !*end && !errno && value >= least && value <= most;
+}
+
+static unsigned int number_between(const char *option, const char *text, unsigned int least,
+				   unsigned int most)
+{
+	unsigned int value;
+
+	if (!number_parse(text, least, most, &value))
 		die(VMM_EXIT_USAGE, "%s takes a number from %u to %u, not '%s'", option, least,
 		    most, text ? text : "");
 	return value;
+}
+
+bool limits_parse(const char *text, struct migrate_limits *limits)
+{
+	const char *value = strchr(text, '=');
+	unsigned int number;
+
+	if (!value++)
+		return false;
+	if (!strncmp(text, "max-downtime=", value - text) &&
+	    number_parse(value, 0, MOST_DOWNTIME_MS, &number))
+		limits->max_downtime_ms = number;
+	else if (!strncmp(text, "max-rounds=", value - text) &&
+		 number_parse(value, 1, MOST_ROUNDS, &number))
+		limits->max_rounds = number;
+	else
+		return false;
+	return true;
 }
 
 /* Splits "SIZE,rest"; *@rest is "" if there is none. */
@@ -219,9 +261,29 @@ static enum vmem_mode parse_mode(const char *value)
 	die(VMM_EXIT_USAGE, "--vmem-mode is group, static or dynamic-user, not '%s'", value);
 }
 
+static void parse_migration(struct options *options, int option, const char *value)
+{
+	switch (option) {
+	case RESTORE:
+		options->restore = value;
+		break;
+	case INCOMING:
+		options->incoming = value;
+		break;
+	case DOWNTIME:
+		options->limits.max_downtime_ms = number_between("--max-downtime", value, 0,
+								 MOST_DOWNTIME_MS);
+		break;
+	case ROUNDS:
+		options->limits.max_rounds = number_between("--max-rounds", value, 1, MOST_ROUNDS);
+		break;
+	}
+	if (options->restore && options->incoming)
+		die(VMM_EXIT_USAGE, "--restore and --incoming do not go together");
+}
+
 void options_parse(struct options *options, int argc, char **argv)
 {
-	enum { MODE = 256, CONTROL, NO_RNG };
 	static const struct option longs[] = {
 		{ "kernel", required_argument, NULL, 'k' },
 		{ "initrd", required_argument, NULL, 'i' },
@@ -232,6 +294,10 @@ void options_parse(struct options *options, int argc, char **argv)
 		{ "vmem-mode", required_argument, NULL, MODE },
 		{ "control", required_argument, NULL, CONTROL },
 		{ "no-rng", no_argument, NULL, NO_RNG },
+		{ "restore", required_argument, NULL, RESTORE },
+		{ "incoming", required_argument, NULL, INCOMING },
+		{ "max-downtime", required_argument, NULL, DOWNTIME },
+		{ "max-rounds", required_argument, NULL, ROUNDS },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL },
 	};
@@ -243,6 +309,7 @@ void options_parse(struct options *options, int argc, char **argv)
 		.memory_size = 256 * MIB,
 		.huge_pages = true,
 		.rng = true,
+		.limits = { .max_downtime_ms = DEFAULT_DOWNTIME_MS, .max_rounds = DEFAULT_ROUNDS },
 	};
 	while ((option = getopt_long(argc, argv, "k:i:a:c:m:v:h", longs, NULL)) != -1) {
 		switch (option) {
@@ -272,6 +339,12 @@ void options_parse(struct options *options, int argc, char **argv)
 			break;
 		case NO_RNG:
 			options->rng = false;
+			break;
+		case RESTORE:
+		case INCOMING:
+		case DOWNTIME:
+		case ROUNDS:
+			parse_migration(options, option, optarg);
 			break;
 		case 'h':
 			fputs(usage, stdout);

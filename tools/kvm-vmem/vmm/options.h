@@ -14,6 +14,16 @@
 #define OPTIONS_MAX_CPUS 64
 
 /**
+ * struct migrate_limits - when a migration stops the guest
+ * @max_downtime_ms: When sending what is left takes no longer than that
+ * @max_rounds: Or after so many rounds, at least 1
+ */
+struct migrate_limits {
+	uint64_t max_downtime_ms;
+	uint64_t max_rounds;
+};
+
+/**
  * struct options - what the user wants
  * @kernel: File of the kernel, a bzImage
  * @initrd: File of the initial RAM disk, or NULL
@@ -26,6 +36,9 @@
  * @mode: What is behind the virtio-mem devices
  * @vmems: The virtio-mem devices
  * @nb_vmems: How many
+ * @restore: File of a saved machine, or NULL
+ * @incoming: Address at which to wait for a machine, or NULL
+ * @limits: When a migration stops the guest
  */
 struct options {
 	const char *kernel;
@@ -39,10 +52,22 @@ struct options {
 	enum vmem_mode mode;
 	struct vmem_options vmems[OPTIONS_MAX_VMEMS];
 	unsigned int nb_vmems;
+	const char *restore;
+	const char *incoming;
+	struct migrate_limits limits;
 };
 
 /* Ends the program if the command line is wrong, or asks for help. */
 void options_parse(struct options *options, int argc, char **argv);
+
+/**
+ * limits_parse() - read one of the limits of a migration
+ * @text: max-downtime=MS or max-rounds=N
+ * @limits: One of them is set
+ *
+ * Return: whether it is one
+ */
+bool limits_parse(const char *text, struct migrate_limits *limits);
 
 /**
  * size_parse() - read a size

@@ -18,9 +18,9 @@
 #include "serial.h"
 
 #define CTRL_A 1
-#define RECEIVED_SIZE 64
+#define RECEIVED_SIZE SERIAL_RECEIVED_SIZE
 /* Of a 16550A. A driver that found the port empty sends as much without a look. */
-#define TRANSMIT_SIZE 16
+#define TRANSMIT_SIZE SERIAL_TRANSMIT_SIZE
 
 /*
  * What the guest sends is written at once, or kept until there is room: the guest
@@ -56,7 +56,7 @@ static void restore_terminal(void)
 	tcsetattr(STDIN_FILENO, TCSANOW, &terminal);
 }
 
-static void set_terminal(void)
+void serial_set_terminal(void)
 {
 	struct termios raw;
 
@@ -207,7 +207,6 @@ int serial_create(int vm_fd)
 	if (ioctl(vm_fd, KVM_IRQFD, &irqfd) < 0)
 		return -errno;
 
-	set_terminal();
 	serial.input = (struct loop_source){ .fd = STDIN_FILENO, .handle = input_ready };
 	/* Input from a file, or none at all, is none. */
 	loop_add(&serial.input, EPOLLIN);
@@ -225,6 +224,60 @@ void serial_reset(void)
 	serial.mcr = 0;
 	serial.fcr = 0;
 	serial.transmit_interrupt = false;
+	update_interrupt();
+	pthread_mutex_unlock(&serial.lock);
+}
+
+void serial_save(struct serial_state *state)
+{
+	pthread_mutex_lock(&serial.lock);
+	*state = (struct serial_state){
+		.nb_received = serial.nb_received,
+		.nb_transmit = serial.nb_transmit,
+		.ier = serial.ier,
+		.lcr = serial.lcr,
+		.mcr = serial.mcr,
+		.fcr = serial.fcr,
+		.scratch = serial.scratch,
+		.divisor = { serial.divisor[0], serial.divisor[1] },
+		.transmit_interrupt = serial.transmit_interrupt,
+		.escape = serial.escape,
+	};
+	memcpy(state->received, serial.received, serial.nb_received);
+	memcpy(state->transmit, serial.transmit, serial.nb_transmit);
+	pthread_mutex_unlock(&serial.lock);
+}
+
+int serial_restore(const struct serial_state *state)
+{
+	if (state->nb_received > RECEIVED_SIZE || state->nb_transmit > TRANSMIT_SIZE)
+		return -EINVAL;
+	pthread_mutex_lock(&serial.lock);
+	serial.nb_received = state->nb_received;
+	memcpy(serial.received, state->received, state->nb_received);
+	if (serial.nb_received == RECEIVED_SIZE)
+		loop_change(&serial.input, 0);
+	serial.ier = state->ier & 0x0f;
+	serial.lcr = state->lcr;
+	serial.mcr = state->mcr;
+	serial.fcr = state->fcr;
+	serial.scratch = state->scratch;
+	memcpy(serial.divisor, state->divisor, sizeof(serial.divisor));
+	serial.transmit_interrupt = state->transmit_interrupt;
+	serial.escape = state->escape;
+	serial.nb_transmit = state->nb_transmit;
+	memcpy(serial.transmit, state->transmit, state->nb_transmit);
+	serial.interrupt_raised = false;
+	pthread_mutex_unlock(&serial.lock);
+	return 0;
+}
+
+/* An interrupt may have been on its way: a guest that is told twice looks twice. */
+void serial_go_on(void)
+{
+	pthread_mutex_lock(&serial.lock);
+	if (serial.nb_transmit)
+		transmit_now();
 	update_interrupt();
 	pthread_mutex_unlock(&serial.lock);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -10,6 +11,7 @@
 
 #include "acpi.h"
 #include "cpu.h"
+#include "cpu_state.h"
 #include "machine.h"
 #include "serial.h"
 #include "vcpu.h"
@@ -76,6 +78,13 @@ void vcpus_resume(void)
 	paused = false;
 	pthread_cond_broadcast(&changed);
 	pthread_mutex_unlock(&lock);
+}
+
+void vcpus_go_on(void)
+{
+	for (unsigned int i = 0; i < machine.options->nb_cpus; i++)
+		cpu_was_paused(&machine.vcpus[i]);
+	vcpus_resume();
 }
 
 static void wait_to_run(void)
@@ -190,14 +199,23 @@ static void run_failed(struct vcpu *vcpu, int error)
 	}
 }
 
+/*
+ * Has KVM finish the instruction that it came out with, and that may need more than one
+ * access: else the rest of it would be missing from what is saved of the vCPU.
+ */
+static void finish_instruction(struct vcpu *vcpu)
+{
+	while (ioctl(vcpu->fd, KVM_RUN, 0) == 0)
+		handle_exit(vcpu);
+}
+
 static void *vcpu_thread(void *data)
 {
 	struct vcpu *vcpu = data;
 
 	for (;;) {
 		if (must_pause()) {
-			/* Has KVM finish the instruction that it came out with. */
-			ioctl(vcpu->fd, KVM_RUN, 0);
+			finish_instruction(vcpu);
 			wait_to_run();
 		}
 		if (ioctl(vcpu->fd, KVM_RUN, 0) < 0)
@@ -231,6 +249,7 @@ void vcpus_start(void)
 void vcpu_create(struct vcpu *vcpu, unsigned int id)
 {
 	int size = ioctl(machine.kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	struct cpu_failure failure;
 
 	vcpu->id = id;
 	vcpu->fd = ioctl(machine.vm, KVM_CREATE_VCPU, id);
@@ -238,10 +257,14 @@ void vcpu_create(struct vcpu *vcpu, unsigned int id)
 		die(VMM_EXIT_FAILED, "vCPU %u cannot be made: %s", id, strerror(errno));
 	vcpu->run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
 	if (vcpu->run == MAP_FAILED ||
-	    cpu_set_cpuid(machine.kvm, vcpu, machine.options->nb_cpus) < 0)
+	    cpu_set_cpuid(machine.kvm, vcpu, machine.options->nb_cpus) < 0 ||
+	    (!id && cpu_find_msrs(machine.kvm, vcpu) < 0))
 		die(VMM_EXIT_FAILED, "vCPU %u cannot be set up: %s", id, strerror(errno));
 	vcpu->run->immediate_exit = 1;
-	vcpu->reset_state = cpu_save(machine.kvm, vcpu);
+	vcpu->reset_state = malloc(sizeof(*vcpu->reset_state));
 	if (!vcpu->reset_state)
-		die(VMM_EXIT_FAILED, "vCPU %u: its state cannot be read: %s", id, strerror(errno));
+		die(VMM_EXIT_FAILED, "no memory");
+	if (cpu_save(vcpu, vcpu->reset_state, &failure) < 0)
+		die(VMM_EXIT_FAILED, "vCPU %u: its %s cannot be read: %s", id, failure.what,
+		    strerror(failure.error));
 }

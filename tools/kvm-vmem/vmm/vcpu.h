@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct cpuid;
 struct kvm_run;
 
 /*
@@ -21,12 +22,14 @@ struct vcpu_state;
  * @fd: The vCPU
  * @id: Its number, which is its APIC id
  * @run: What it shares with KVM
+ * @cpuid: What it says that it can do
  * @reset_state: Its state after it was made
  */
 struct vcpu {
 	int fd;
 	unsigned int id;
 	struct kvm_run *run;
+	struct cpuid *cpuid;
 	struct vcpu_state *reset_state;
 };
 
@@ -38,6 +41,9 @@ void vcpus_start(void);
 
 /* Lets all vCPUs run. */
 void vcpus_resume(void);
+
+/* Likewise, after a pause of which the guest's watchdogs should not complain. */
+void vcpus_go_on(void);
 
 /* Returns when no vCPU runs. Not from a vCPU. */
 void vcpus_pause(void);

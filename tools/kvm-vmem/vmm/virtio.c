@@ -15,6 +15,11 @@
 #define MAGIC 0x74726976
 #define VENDOR 0x564d564b
 
+/* What of the status is the driver's to set. */
+#define DRIVER_STATUS \
+	(VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER | VIRTIO_CONFIG_S_FEATURES_OK | \
+	 VIRTIO_CONFIG_S_DRIVER_OK | VIRTIO_CONFIG_S_FAILED)
+
 static void interrupt(struct virtio_device *device, uint32_t why)
 {
 	device->interrupt_status |= why;
@@ -135,18 +140,92 @@ static bool features_are_fine(struct virtio_device *device)
 	       (!device->ops->accepts || device->ops->accepts(device, device->accepted));
 }
 
+void virtio_save(struct virtio_device *device, struct virtio_state *state)
+{
+	const struct virtqueue *queue = &device->queue;
+
+	pthread_mutex_lock(&device->lock);
+	*state = (struct virtio_state){
+		.accepted = device->accepted,
+		.status = device->status,
+		.interrupt_status = device->interrupt_status,
+		.generation = device->generation,
+		.features_page = device->features_page,
+		.accept_page = device->accept_page,
+		.queue_selected = device->queue_selected,
+		.queue_desc = queue->desc,
+		.queue_avail = queue->avail,
+		.queue_used = queue->used,
+		.queue_size = queue->size,
+		.queue_ready = queue->ready,
+		.next_avail = queue->next_avail,
+		.next_used = queue->next_used,
+	};
+	pthread_mutex_unlock(&device->lock);
+}
+
+static bool status_can_be(struct virtio_device *device)
+{
+	const uint32_t known = DRIVER_STATUS | VIRTIO_CONFIG_S_NEEDS_RESET;
+
+	if (device->status & ~known)
+		return false;
+	if (device->status & VIRTIO_CONFIG_S_FEATURES_OK)
+		return features_are_fine(device);
+	return !(device->status & VIRTIO_CONFIG_S_DRIVER_OK);
+}
+
+int virtio_restore(struct virtio_device *device, const struct virtio_state *state)
+{
+	struct virtqueue *queue = &device->queue;
+	int ret = 0;
+
+	pthread_mutex_lock(&device->lock);
+	device->accepted = state->accepted;
+	device->status = state->status;
+	device->interrupt_status = state->interrupt_status;
+	device->generation = state->generation;
+	device->features_page = state->features_page;
+	device->accept_page = state->accept_page;
+	device->queue_selected = state->queue_selected;
+	*queue = (struct virtqueue){
+		.size = state->queue_size,
+		.desc = state->queue_desc,
+		.avail = state->queue_avail,
+		.used = state->queue_used,
+		.next_avail = state->next_avail,
+		.next_used = state->next_used,
+	};
+	/* A queue that is not ready may have anything in it, as the driver may write it. */
+	if (!status_can_be(device) || (state->queue_ready && !virtqueue_set_ready(queue))) {
+		reset(device);
+		ret = -EINVAL;
+	}
+	pthread_mutex_unlock(&device->lock);
+	return ret;
+}
+
+/*
+ * What the driver was told, and what it told us, may have been on its way: who is told
+ * twice looks twice.
+ */
+void virtio_go_on(struct virtio_device *device)
+{
+	pthread_mutex_lock(&device->lock);
+	if (device->interrupt_status)
+		eventfd_signal(device->interrupt);
+	eventfd_signal(device->notification.fd);
+	pthread_mutex_unlock(&device->lock);
+}
+
 static void write_status(struct virtio_device *device, uint32_t value)
 {
-	const uint32_t driver = VIRTIO_CONFIG_S_ACKNOWLEDGE | VIRTIO_CONFIG_S_DRIVER |
-				VIRTIO_CONFIG_S_FEATURES_OK | VIRTIO_CONFIG_S_DRIVER_OK |
-				VIRTIO_CONFIG_S_FAILED;
-
 	if (!value) {
 		reset(device);
 		return;
 	}
 	/* Bits are set by the driver, and taken back only by a reset. */
-	value = (value & driver) & ~device->status;
+	value = (value & DRIVER_STATUS) & ~device->status;
 	if ((value & VIRTIO_CONFIG_S_FEATURES_OK) && !features_are_fine(device))
 		value &= ~VIRTIO_CONFIG_S_FEATURES_OK;
 	if (!((device->status | value) & VIRTIO_CONFIG_S_FEATURES_OK))

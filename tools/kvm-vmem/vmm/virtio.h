@@ -80,6 +80,28 @@ struct virtio_device {
 };
 
 /**
+ * struct virtio_state - a device, for a migration; see struct virtio_device
+ */
+struct virtio_state {
+	uint64_t accepted;
+	uint32_t status;
+	uint32_t interrupt_status;
+	uint32_t generation;
+	uint32_t features_page;
+	uint32_t accept_page;
+	uint32_t queue_selected;
+	uint64_t queue_desc;
+	uint64_t queue_avail;
+	uint64_t queue_used;
+	uint32_t queue_size;
+	uint16_t queue_ready;
+	uint16_t queue_reserved;
+	uint16_t next_avail;
+	uint16_t next_used;
+	uint32_t reserved;
+};
+
+/**
  * virtio_init() - make a device that a guest can find
  * @device: @ops and @offered are set, all else is 0
  * @vm_fd: The VM
@@ -100,5 +122,19 @@ void virtio_config_changed(struct virtio_device *device);
 
 /* A reset of the whole machine. */
 void virtio_reset(struct virtio_device *device);
+
+void virtio_save(struct virtio_device *device, struct virtio_state *state);
+
+/**
+ * virtio_restore() - make a device what another one is, or was
+ * @device: It is like the other
+ * @state: From anywhere
+ *
+ * Return: 0, or -EINVAL if no device can be so, or this one cannot
+ */
+int virtio_restore(struct virtio_device *device, const struct virtio_state *state);
+
+/* What was restored begins to work. */
+void virtio_go_on(struct virtio_device *device);
 
 #endif /* VIRTIO_H */

@@ -32,11 +32,15 @@ static struct vring_avail *avail_ring(const struct virtqueue *queue,
 			 sizeof(struct vring_avail) + queue->size * sizeof(uint16_t));
 }
 
+static uint64_t used_ring_size(const struct virtqueue *queue)
+{
+	return sizeof(struct vring_used) + queue->size * sizeof(struct vring_used_elem);
+}
+
 static struct vring_used *used_ring(const struct virtqueue *queue,
 				    const struct guest_memory *memory)
 {
-	return memory_at(memory, queue->used,
-			 sizeof(struct vring_used) + queue->size * sizeof(struct vring_used_elem));
+	return memory_at(memory, queue->used, used_ring_size(queue));
 }
 
 /* Adds a descriptor to the chain. */
@@ -124,6 +128,7 @@ int virtqueue_push(struct virtqueue *queue, const struct guest_memory *memory,
 	};
 	queue->next_used++;
 	__atomic_store_n(&used->idx, queue->next_used, __ATOMIC_RELEASE);
+	memory_written(memory, queue->used, used_ring_size(queue));
 	/* The driver changes its mind, then looks at the index (2.7.7). */
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return !(__atomic_load_n(&avail->flags, __ATOMIC_RELAXED) & VRING_AVAIL_F_NO_INTERRUPT);
@@ -150,10 +155,12 @@ static int copy(const struct virtqueue_buffer *buffers, unsigned int nb,
 
 		if (!at)
 			return -EPROTO;
-		if (write)
+		if (write) {
 			memcpy(at, (char *)data + done, part);
-		else
+			memory_written(memory, buffers[i].gpa, part);
+		} else {
 			memcpy((char *)data + done, at, part);
+		}
 		done += part;
 	}
 	return done;

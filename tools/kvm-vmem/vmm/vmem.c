@@ -111,6 +111,25 @@ struct vmem *vmem_new(const struct vmem_options *options, enum vmem_mode mode, i
 	return vmem;
 }
 
+/* It grows with the requested size, and does not shrink with it. */
+int vmem_restore_sizes(struct vmem *vmem, uint64_t requested_size, uint64_t usable_size)
+{
+	const uint64_t block = vmem->options.block_size;
+	struct virtio_mem_config config;
+	int ret = 0;
+
+	vmem->ops->get_config(vmem, &config);
+	if (usable_size > config.usable_region_size)
+		ret = vmem->ops->set_requested_size(vmem, usable_size == config.region_size ?
+			usable_size : (usable_size - VMEM_USABLE_EXTENT) & -block);
+	if (ret == 0)
+		ret = vmem->ops->set_requested_size(vmem, requested_size);
+	if (ret < 0)
+		return ret;
+	vmem->ops->get_config(vmem, &config);
+	return config.usable_region_size == usable_size ? 0 : -EINVAL;
+}
+
 void vmem_requested_size_changed(struct vmem *vmem)
 {
 	virtio_config_changed(&vmem->device);

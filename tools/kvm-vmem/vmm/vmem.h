@@ -64,6 +64,20 @@ struct vmem;
  * @reset: Unplugs everything, as the machine is reset
  * @violated: Whether unplugged memory was accessed, and where the last time; NULL
  *	if nobody knows
+ * @freeze: Whether which blocks are plugged has to stay so: the driver is told BUSY,
+ *	and @reset fails with -EBUSY if there are any
+ * @next_plugged: Finds the next plugged memory at or after an offset in the region,
+ *	and where it ends. Returns 1, 0 (there is none) or -errno
+ * @next_data: Likewise, without what nobody has touched
+ * @set_dirty_log: Whether KVM is to log the pages that the guest writes to
+ * @fetch_dirty: Sets those bits of @pages, one for each page of the region, whose page
+ *	was written to since the last time, or since it is logged
+ * @restore: Plugs, in a device that never had a plugged block, what @bitmap says, in a
+ *	bit a block. Of @config, which is another device's, the geometry is the same. If
+ *	it fails the device is good for nothing
+ *
+ * Those from @freeze on are for a migration, and described as kvm-vmem.h does. While it
+ * is frozen, @next_plugged, @next_data and @fetch_dirty are called by any thread.
  */
 struct vmem_ops {
 	void (*open)(struct vmem *vmem, int vm_fd);
@@ -74,6 +88,13 @@ struct vmem_ops {
 	int (*set_requested_size)(struct vmem *vmem, uint64_t size);
 	int (*reset)(struct vmem *vmem);
 	bool (*violated)(struct vmem *vmem, uint64_t *gpa);
+	int (*freeze)(struct vmem *vmem, bool freeze);
+	int (*next_plugged)(struct vmem *vmem, uint64_t offset, uint64_t *start, uint64_t *end);
+	int (*next_data)(struct vmem *vmem, uint64_t offset, uint64_t *start, uint64_t *end);
+	int (*set_dirty_log)(struct vmem *vmem, bool enable);
+	int (*fetch_dirty)(struct vmem *vmem, uint64_t *pages);
+	int (*restore)(struct vmem *vmem, const struct virtio_mem_config *config,
+		       const uint64_t *bitmap);
 };
 
 extern const struct vmem_ops vmem_group_ops;
@@ -124,6 +145,19 @@ struct vmem *vmem_new(const struct vmem_options *options, enum vmem_mode mode, i
 
 /* The most memslot ids that a device uses in user space. */
 #define VMEM_MAX_MEMSLOTS 256
+
+/* How much larger than the requested size the usable region is; QEMU's number. */
+#define VMEM_USABLE_EXTENT (256 * MIB)
+
+/**
+ * vmem_restore_sizes() - give a restored device the sizes of another one
+ * @vmem: The device
+ * @requested_size: The requested size
+ * @usable_size: The usable region's, which may have grown since the bitmap was taken
+ *
+ * Return: 0; -EINVAL if no device can have these, or this one cannot; or another -errno
+ */
+int vmem_restore_sizes(struct vmem *vmem, uint64_t requested_size, uint64_t usable_size);
 
 /* Tells the driver that the requested size was set. */
 void vmem_requested_size_changed(struct vmem *vmem);

@@ -2,7 +2,8 @@
 /*
  * Memory from the kvm-vmem module: it checks the driver's requests, has KVM know
  * the memslots that are in use, and keeps everybody off what is not plugged. This
- * file is all that a VMM needs for that.
+ * file is all that a VMM needs for that; vmem_group_migration.c what it needs to move
+ * the VM elsewhere.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,20 +12,8 @@
 #include <kvm-vmem.h>
 
 #include "machine.h"
-#include "vmem.h"
+#include "vmem_group.h"
 #include "vmm.h"
-
-struct group {
-	int fd;
-	struct vmem *vmem;
-	struct loop_source config;
-	struct loop_source violation;
-};
-
-static struct group *to_group(struct vmem *vmem)
-{
-	return vmem->state;
-}
 
 /* The operator, or we, set the requested size. */
 static void config_event(struct loop_source *source, uint32_t events)
@@ -195,4 +184,10 @@ const struct vmem_ops vmem_group_ops = {
 	.set_requested_size = group_set_requested_size,
 	.reset = group_reset,
 	.violated = group_violated,
+	.freeze = group_freeze,
+	.next_plugged = group_next_plugged,
+	.next_data = group_next_data,
+	.set_dirty_log = group_set_dirty_log,
+	.fetch_dirty = group_fetch_dirty,
+	.restore = group_restore,
 };

@@ -16,27 +16,10 @@
 
 #include <linux/kvm.h>
 
-#include "vmem.h"
+#include "vmem_user.h"
 #include "vmm.h"
 
 #define MINIMUM_BLOCK_SIZE MIB
-#define USABLE_EXTENT (256 * MIB)
-
-struct user {
-	int vm_fd;
-	int memfd;
-	uint64_t requested_size;
-	uint64_t usable_size;
-	uint64_t plugged_size;
-	uint64_t memslot_size;
-	uint8_t *plugged;		/* One a block. */
-	uint32_t *memslot_blocks;	/* Plugged blocks in each memslot. */
-};
-
-static struct user *to_user(struct vmem *vmem)
-{
-	return vmem->state;
-}
 
 static uint64_t thp_size(void)
 {
@@ -55,7 +38,7 @@ static uint64_t thp_size(void)
 static void update_usable_size(struct vmem *vmem, bool may_shrink)
 {
 	struct user *user = to_user(vmem);
-	uint64_t wanted = align_up(user->requested_size + USABLE_EXTENT,
+	uint64_t wanted = align_up(user->requested_size + VMEM_USABLE_EXTENT,
 				   vmem->options.block_size);
 
 	if (!user->requested_size)
@@ -76,15 +59,22 @@ static uint64_t decide_memslot_size(const struct vmem_options *options)
 	return size;
 }
 
-static int set_memslot(struct vmem *vmem, uint64_t index, bool map)
+uint64_t user_size_of_memslot(struct vmem *vmem, uint64_t index)
+{
+	uint64_t size = to_user(vmem)->memslot_size, rest = vmem->options.size - index * size;
+
+	return rest < size ? rest : size;
+}
+
+int user_set_memslot(struct vmem *vmem, uint64_t index, bool map)
 {
 	struct user *user = to_user(vmem);
 	uint64_t offset = index * user->memslot_size;
-	uint64_t rest = vmem->options.size - offset;
 	struct kvm_userspace_memory_region region = {
 		.slot = vmem->memslot + index,
+		.flags = user->dirty_log ? KVM_MEM_LOG_DIRTY_PAGES : 0,
 		.guest_phys_addr = vmem->options.addr + offset,
-		.memory_size = map ? (rest < user->memslot_size ? rest : user->memslot_size) : 0,
+		.memory_size = map ? user_size_of_memslot(vmem, index) : 0,
 		.userspace_addr = (uintptr_t)vmem->hva + offset,
 	};
 
@@ -148,18 +138,12 @@ static void user_open(struct vmem *vmem, int vm_fd)
 	update_usable_size(vmem, false);
 
 	if (vmem->mode == VMEM_STATIC) {
-		ret = set_memslot(vmem, 0, true);
+		ret = user_set_memslot(vmem, 0, true);
 		if (ret < 0)
 			die(VMM_EXIT_FAILED, "--vmem %s: KVM refuses the memslot: %s",
 			    options->label, strerror(-ret));
 	}
 }
-
-/* Blocks of the region, [first, end). */
-struct blocks {
-	uint64_t first;
-	uint64_t end;
-};
 
 static bool find_blocks(struct vmem *vmem, uint64_t gpa, uint64_t nb, struct blocks *blocks)
 {
@@ -190,7 +174,7 @@ static uint64_t memslot_of(struct vmem *vmem, uint64_t block)
 }
 
 /* Counts blocks as plugged or not; deletes memslots that have none left. */
-static void mark(struct vmem *vmem, const struct blocks *blocks, bool plugged)
+void user_mark(struct vmem *vmem, const struct blocks *blocks, bool plugged)
 {
 	struct user *user = to_user(vmem);
 
@@ -204,7 +188,7 @@ static void mark(struct vmem *vmem, const struct blocks *blocks, bool plugged)
 						-vmem->options.block_size;
 		user->memslot_blocks[memslot] += plugged ? 1 : -1;
 		if (!plugged && !user->memslot_blocks[memslot] && vmem->mode != VMEM_STATIC)
-			set_memslot(vmem, memslot, false);
+			user_set_memslot(vmem, memslot, false);
 	}
 }
 
@@ -217,7 +201,7 @@ static int discard(struct vmem *vmem, const struct blocks *blocks)
 }
 
 /* All of the memslots, or none. */
-static int map_memslots(struct vmem *vmem, const struct blocks *blocks)
+int user_map_memslots(struct vmem *vmem, const struct blocks *blocks)
 {
 	struct user *user = to_user(vmem);
 	uint64_t first = memslot_of(vmem, blocks->first), last = memslot_of(vmem, blocks->end - 1);
@@ -228,12 +212,12 @@ static int map_memslots(struct vmem *vmem, const struct blocks *blocks)
 		return 0;
 	for (i = first; i <= last && ret == 0; i++)
 		if (!user->memslot_blocks[i])
-			ret = set_memslot(vmem, i, true);
+			ret = user_set_memslot(vmem, i, true);
 	if (ret == 0)
 		return 0;
 	for (i--; i-- > first;)
 		if (!user->memslot_blocks[i])
-			set_memslot(vmem, i, false);
+			user_set_memslot(vmem, i, false);
 	return ret;
 }
 
@@ -248,9 +232,11 @@ static uint16_t plug(struct vmem *vmem, uint64_t gpa, uint16_t nb)
 		return VIRTIO_MEM_RESP_NACK;
 	if (count_plugged(vmem, &blocks))
 		return VIRTIO_MEM_RESP_ERROR;
-	if (map_memslots(vmem, &blocks) < 0)
+	if (user->frozen)
 		return VIRTIO_MEM_RESP_BUSY;
-	mark(vmem, &blocks, true);
+	if (user_map_memslots(vmem, &blocks) < 0)
+		return VIRTIO_MEM_RESP_BUSY;
+	user_mark(vmem, &blocks, true);
 	return VIRTIO_MEM_RESP_ACK;
 }
 
@@ -260,9 +246,9 @@ static uint16_t unplug(struct vmem *vmem, uint64_t gpa, uint16_t nb)
 
 	if (!find_blocks(vmem, gpa, nb, &blocks) || count_plugged(vmem, &blocks) != nb)
 		return VIRTIO_MEM_RESP_ERROR;
-	if (discard(vmem, &blocks) < 0)
+	if (to_user(vmem)->frozen || discard(vmem, &blocks) < 0)
 		return VIRTIO_MEM_RESP_BUSY;
-	mark(vmem, &blocks, false);
+	user_mark(vmem, &blocks, false);
 	return VIRTIO_MEM_RESP_ACK;
 }
 
@@ -271,9 +257,9 @@ static uint16_t unplug_all(struct vmem *vmem)
 	struct blocks all = { .end = vmem->options.size / vmem->options.block_size };
 
 	if (to_user(vmem)->plugged_size) {
-		if (discard(vmem, &all) < 0)
+		if (to_user(vmem)->frozen || discard(vmem, &all) < 0)
 			return VIRTIO_MEM_RESP_BUSY;
-		mark(vmem, &all, false);
+		user_mark(vmem, &all, false);
 	}
 	update_usable_size(vmem, true);
 	return VIRTIO_MEM_RESP_ACK;
@@ -366,4 +352,10 @@ const struct vmem_ops vmem_user_ops = {
 	.is_plugged = user_is_plugged,
 	.set_requested_size = user_set_requested_size,
 	.reset = user_reset,
+	.freeze = user_freeze,
+	.next_plugged = user_next_plugged,
+	.next_data = user_next_data,
+	.set_dirty_log = user_set_dirty_log,
+	.fetch_dirty = user_fetch_dirty,
+	.restore = user_restore,
 };

@@ -6,6 +6,7 @@
  *   hostile=GROUP[/TEST] what no driver does (hostile.h); "all" for all groups
  *   touch=HOW            access unplugged memory (touch.c)
  *   reboot               plug a block, then restart the machine
+ *   work                 work until told otherwise, and check all of it (work.c)
  *
  * Its last line is "mini: end", unless the machine was ended under it. What did
  * not go well has FAILED in its line.
@@ -38,6 +39,8 @@ void main(const struct boot_params *params)
 		run_hostile(boot_word("hostile"));
 	if (boot_word("touch"))
 		run_touch(boot_word("touch"));
+	if (boot_word("work"))
+		run_work();
 	if (boot_word("reboot"))
 		reboot_with_a_block();
 	print("mini: end\n");

@@ -56,6 +56,7 @@ void __noreturn restart(void);
 void run_benchmark(void);
 void run_hostile(const char *tests);
 void run_touch(const char *how);
+void __noreturn run_work(void);
 
 static inline void fence(void)
 {

@@ -164,22 +164,27 @@ static void seen_until(struct linux_guest *guest, const char *end)
 	guest->seen = end - guest->console.text;
 }
 
-int linux_wait_ready(struct linux_guest *guest, int seconds)
+int linux_wait_said(struct linux_guest *guest, const char *what, int seconds)
 {
 	int64_t deadline = now_ms() + seconds * 1000LL;
-	const char *ready;
+	const char *said;
 	int ret;
 
 	for (;;) {
-		ready = find_mark(guest, READY);
-		if (ready) {
-			seen_until(guest, ready + strlen(READY));
+		said = find_mark(guest, what);
+		if (said) {
+			seen_until(guest, said + strlen(what));
 			return 0;
 		}
 		ret = listen_until(guest, deadline);
 		if (ret)
 			return ret;
 	}
+}
+
+int linux_wait_ready(struct linux_guest *guest, int seconds)
+{
+	return linux_wait_said(guest, READY, seconds);
 }
 
 int linux_send(struct linux_guest *guest, const char *text)

@@ -90,6 +90,16 @@ int linux_start(struct linux_guest *guest, const char *const argv[]);
 int linux_wait_ready(struct linux_guest *guest, int seconds);
 
 /**
+ * linux_wait_said() - wait until the guest has said something
+ * @guest: The guest
+ * @what: What, after what was waited for before
+ * @seconds: For how long at most
+ *
+ * Return: 0 or -errno. What it says next is at @console.text + @seen.
+ */
+int linux_wait_said(struct linux_guest *guest, const char *what, int seconds);
+
+/**
  * linux_send() - type something
  * @guest: The guest
  * @text: What; a command needs a newline
@@ -151,5 +161,12 @@ void linux_explain(const struct linux_guest *guest);
  * @guest: The guest; may be all zeros
  */
 void linux_stop(struct linux_guest *guest);
+
+/* For tests: when it is not so, they tell what the guest and the VMM said. */
+#define guest_eq(guest, expected, seen) \
+	ASSERT_EQ(expected, seen) linux_explain(guest)
+
+#define guest_le(guest, expected, seen) \
+	ASSERT_LE(expected, seen) linux_explain(guest)
 
 #endif /* KVM_VMEM_TEST_LINUX_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * How tests with a stock Linux guest say what they expect. When it is not so, they
- * tell what the guest and the VMM said.
+ * How tests with a stock Linux guest say what they expect, besides guest_eq() and
+ * guest_le() of linux.h.
  */
 #ifndef KVM_VMEM_TEST_LINUX_HARNESS_H
 #define KVM_VMEM_TEST_LINUX_HARNESS_H
@@ -13,12 +13,6 @@
 /* A guest boots, and is emulated. */
 #undef TEST_TIMEOUT_DEFAULT
 #define TEST_TIMEOUT_DEFAULT (230 * SLOWNESS)
-
-#define guest_eq(guest, expected, seen) \
-	ASSERT_EQ(expected, seen) linux_explain(guest)
-
-#define guest_le(guest, expected, seen) \
-	ASSERT_LE(expected, seen) linux_explain(guest)
 
 /* The command succeeds in the guest. */
 #define guest_runs(guest, command) \

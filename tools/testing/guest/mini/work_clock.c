@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The TSC, KVM's clock and the local APIC's timer, none of which may go back. */
+#include <linux/types.h>
+
+#include "work.h"
+
+#define MSR_KVM_SYSTEM_TIME_NEW	0x4b564d01
+
+#define APIC		0xfee00000ULL
+#define APIC_SVR	(APIC + 0xf0)
+#define APIC_LVT_TIMER	(APIC + 0x320)
+#define APIC_INITIAL	(APIC + 0x380)
+#define APIC_CURRENT	(APIC + 0x390)
+#define APIC_DIVIDE	(APIC + 0x3e0)
+#define SVR_ENABLE	0x1ff
+#define LVT_MASKED	(1 << 16)
+#define DIVIDE_BY_128	0xa
+
+/* The ABI of Documentation/virt/kvm/x86/msr.rst */
+struct pvclock_vcpu_time_info {
+	uint32_t version, pad0;
+	uint64_t tsc_timestamp, system_time;
+	uint32_t tsc_to_system_mul;
+	int8_t tsc_shift;
+	uint8_t flags, pad[2];
+} __aligned(32);
+
+static struct pvclock_vcpu_time_info clock;
+static uint64_t last_tsc, last_time;
+static uint32_t last_count;
+
+static uint64_t read_clock(void)
+{
+	uint64_t delta, time;
+	uint32_t version;
+
+	do {
+		version = READ_ONCE(clock.version) & ~1U;
+		fence();
+		delta = ticks() - clock.tsc_timestamp;
+		delta = clock.tsc_shift < 0 ? delta >> -clock.tsc_shift : delta << clock.tsc_shift;
+		time = clock.system_time + ((__uint128_t)delta * clock.tsc_to_system_mul >> 32);
+		fence();
+	} while (version != READ_ONCE(clock.version));
+	return time;
+}
+
+void clocks_set(void)
+{
+	uint64_t value = (uint64_t)&clock | 1;
+
+	asm volatile("wrmsr" : : "c"(MSR_KVM_SYSTEM_TIME_NEW), "a"((uint32_t)value),
+		     "d"((uint32_t)(value >> 32)) : "memory");
+	mmio_write32(APIC_SVR, SVR_ENABLE);
+	mmio_write32(APIC_LVT_TIMER, LVT_MASKED | 0x31);
+	/* It takes minutes to get to zero. */
+	mmio_write32(APIC_DIVIDE, DIVIDE_BY_128);
+	mmio_write32(APIC_INITIAL, 0xffffffff);
+	last_count = mmio_read32(APIC_CURRENT);
+	clocks_check();
+}
+
+void clocks_check(void)
+{
+	uint64_t tsc = ticks(), time = read_clock();
+	uint32_t count = mmio_read32(APIC_CURRENT);
+
+	if (tsc < last_tsc)
+		work_failed("TSC", last_tsc - tsc);
+	if (time < last_time)
+		work_failed("clock", last_time - time);
+	if (!count || count > last_count)
+		work_failed("timer", count);
+	last_tsc = tsc;
+	last_time = time;
+	last_count = count;
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include "migration.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "vmem.h"
+
+#define MAX_ARGUMENTS 32
+
+int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char *control, ...)
+{
+	const char *argv[MAX_ARGUMENTS] = {
+		"vmem-vmm", "--kernel", MIGRATION_MINI, "--memory", MIGRATION_RAM,
+		"--append", MIGRATION_WORK, "--vmem-mode", kind->mode, "--vmem", kind->vmem,
+		"--control", control,
+	};
+	unsigned int nb = 13;
+	va_list options;
+
+	va_start(options, control);
+	do {
+		argv[nb] = va_arg(options, const char *);
+	} while (argv[nb++] && nb < MAX_ARGUMENTS);
+	va_end(options);
+	argv[MAX_ARGUMENTS - 1] = NULL;
+	return linux_start(guest, argv);
+}
+
+int wait_for_socket(const char *path, int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	struct stat status;
+
+	while (stat(path, &status) || !S_ISSOCK(status.st_mode)) {
+		if (time(NULL) > end)
+			return -ETIMEDOUT;
+		usleep(20000);
+	}
+	/* It is there before anybody listens. */
+	usleep(100000);
+	return 0;
+}
+
+int work_check(struct linux_guest *guest, uint64_t *rounds, uint64_t *busies)
+{
+	uint64_t busy;
+	size_t begin;
+	int ret;
+
+	ret = linux_send(guest, "c");
+	if (!ret)
+		ret = linux_wait_said(guest, "mini: work: ok rounds=", MIGRATION_TIME);
+	begin = guest->seen;
+	if (!ret)
+		ret = linux_wait_said(guest, "\n", MIGRATION_TIME);
+	if (ret)
+		return ret;
+	if (sscanf(guest->console.text + begin, "%" SCNu64 " busy=%" SCNu64, rounds, &busy) != 2)
+		return -EPROTO;
+	if (busies)
+		*busies = busy;
+	return 0;
+}
+
+int work_grow(struct linux_guest *guest)
+{
+	int ret = linux_send(guest, "g");
+
+	return ret ?: linux_wait_said(guest, "mini: work: grown\n", MIGRATION_TIME);
+}
+
+uint64_t number_in(const char *json, const char *name)
+{
+	unsigned long long value;
+	char member[64];
+	const char *found;
+
+	snprintf(member, sizeof(member), "\"%s\":", name);
+	found = json ? strstr(json, member) : NULL;
+	return found && sscanf(found + strlen(member), "%llu", &value) == 1 ? value : UINT64_MAX;
+}
+
+int wait_migrate_state(const char *control, const char *state, char *said, size_t size,
+		       int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	char member[64];
+	int ret;
+
+	snprintf(member, sizeof(member), "\"state\":\"%s\"", state);
+	for (;;) {
+		ret = linux_control(control, "migrate-status", said, size);
+		if (ret || strstr(said, member))
+			return ret;
+		if (time(NULL) > end)
+			return -ETIMEDOUT;
+		usleep(50000);
+	}
+}
