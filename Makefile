@@ -60,6 +60,9 @@ run:
 bench:
 	@tools/testing/bench/bench
 
+soak:
+	@MINUTES=$(MINUTES) KERNEL=$(KERNEL) SEED=$(SEED) tools/testing/soak/soak
+
 help:
 	@echo 'make [KDIR=DIR]   build drivers/virt/kvm_vmem/kvm_vmem.ko for the kernel that'
 	@echo '                  runs, or the one with its build directory in DIR'
@@ -68,6 +71,7 @@ help:
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
 	@echo 'make check-quick  those that take less than three minutes'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
+	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
 	@echo 'make unit         the tests that need no kernel'
 	@echo 'make docs         the documentation, into build/docs/html'
 	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
@@ -78,4 +82,5 @@ help:
 	@echo
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
-.PHONY: have-headers modules modules_install tools install clean docs deb unit check check-quick demo run bench help
+.PHONY: have-headers modules modules_install tools install clean docs deb unit check \
+	check-quick demo run bench soak help
