@@ -24,6 +24,7 @@
 
 #include <linux/kref.h>
 #include <linux/list.h>
+#include <linux/mmu_notifier.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
@@ -50,8 +51,10 @@ struct vm_area_struct;
  * @node: in the list of VMs; kvm_vmem_vms_lock
  * @claims: claims of its devices; kvm_vmem_vms_lock
  * @nr_users: devices that refer to it; kvm_vmem_vms_lock
- * @file: the VM's file; it keeps the VM, never changes
- * @mm: address space of the VM's process, mmgrab()ed; never changes
+ * @file: the VM's file; it keeps the VM. NULL once @mm has no users any more; who
+ *	runs in @mm needs no lock, others kvm_vmem_vms_lock
+ * @mm: address space of the VM's process; never changes
+ * @notifier: keeps @mm, and tells of its end
  * @nr_memslot_ids: size of KVM's id space; never changes
  * @nr_address_spaces: number of KVM address spaces; never changes
  * @lock: protects the scratch page and its address
@@ -64,6 +67,7 @@ struct kvm_vmem_vm {
 	unsigned int nr_users;
 	struct file *file;
 	struct mm_struct *mm;
+	struct mmu_notifier notifier;
 	unsigned int nr_memslot_ids;
 	unsigned int nr_address_spaces;
 	struct mutex lock;

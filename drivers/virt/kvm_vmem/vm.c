@@ -5,7 +5,8 @@
  *
  * A VM lives here from the ATTACH of its first device to the end of its last
  * one. It holds the VM's file, so that the VM outlives its file descriptor, but
- * not the users of its mm: a process that exits frees its memory whoever else
+ * neither the users of its mm nor, beyond them, the VM: a process that exits frees
+ * its memory, its VM and what that has in use (VFIO devices, say), whoever else
  * still has a device of its.
  */
 #include <linux/cred.h>
@@ -122,6 +123,27 @@ static int kvm_vmem_vm_unmap_scratch(void *arg)
 	return vm_munmap(vm->scratch, PAGE_SIZE);
 }
 
+/* The process is gone, and nobody can ask anything of the VM any more. */
+static void kvm_vmem_vm_mm_release(struct mmu_notifier *notifier,
+				   struct mm_struct *mm)
+{
+	struct kvm_vmem_vm *vm = container_of(notifier, struct kvm_vmem_vm,
+					      notifier);
+	struct file *file;
+
+	mutex_lock(&kvm_vmem_vms_lock);
+	file = vm->file;
+	vm->file = NULL;
+	mutex_unlock(&kvm_vmem_vms_lock);
+	/* It may come here twice. */
+	if (file)
+		fput(file);
+}
+
+static const struct mmu_notifier_ops kvm_vmem_vm_notifier_ops = {
+	.release = kvm_vmem_vm_mm_release,
+};
+
 static struct kvm_vmem_vm *kvm_vmem_vm_create(struct file *file)
 {
 	int nr_ids, nr_spaces, ret;
@@ -138,28 +160,35 @@ static struct kvm_vmem_vm *kvm_vmem_vm_create(struct file *file)
 	vm = kzalloc(sizeof(*vm), GFP_KERNEL_ACCOUNT);
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
-	ret = kvm_vmem_vm_map_scratch(vm);
-	if (ret) {
-		kfree(vm);
-		return ERR_PTR(ret);
-	}
-
 	INIT_LIST_HEAD(&vm->claims);
 	mutex_init(&vm->lock);
 	vm->nr_memslot_ids = nr_ids;
 	vm->nr_address_spaces = max(nr_spaces, 1);
-	vm->file = get_file(file);
 	vm->mm = current->mm;
-	mmgrab(vm->mm);
+	vm->notifier.ops = &kvm_vmem_vm_notifier_ops;
+
+	ret = kvm_vmem_vm_map_scratch(vm);
+	if (ret)
+		goto err_free;
+	ret = mmu_notifier_register(&vm->notifier, vm->mm);
+	if (ret)
+		goto err_scratch;
+	vm->file = get_file(file);
 	return vm;
+
+err_scratch:
+	kvm_vmem_vm_unmap_scratch(vm);
+err_free:
+	kfree(vm);
+	return ERR_PTR(ret);
 }
 
 static void kvm_vmem_vm_destroy(struct kvm_vmem_vm *vm)
 {
 	/* Fails if the process is gone, and its mappings with it. */
 	kvm_vmem_vm_run(vm, kvm_vmem_wq, kvm_vmem_vm_unmap_scratch, vm);
-	mmdrop(vm->mm);
-	fput(vm->file);
+	/* Lets go of the VM and of the mm. */
+	mmu_notifier_unregister(&vm->notifier, vm->mm);
 	kfree(vm);
 }
 
