@@ -44,6 +44,7 @@ struct file;
 struct kvm_userspace_memory_region;
 struct mm_struct;
 struct pid;
+struct task_struct;
 struct vm_area_struct;
 
 /**
@@ -125,6 +126,7 @@ enum kvm_vmem_counter {
 /**
  * struct kvm_vmem - a device: one open file of /dev/kvm-vmem
  * @lock: protects all that is not said to be otherwise
+ * @caller: task that makes the request for which the lock is held
  * @grid: geometry; its memslots are settled by ATTACH. All zero before SETUP
  * @setup_flags: flags of SETUP
  * @fixed_memslot_size: the VMM chose the memslot size
@@ -182,6 +184,7 @@ enum kvm_vmem_counter {
  */
 struct kvm_vmem {
 	struct mutex lock;
+	struct task_struct *caller;
 
 	struct kvm_vmem_grid grid;
 	u32 setup_flags;

@@ -260,6 +260,7 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 
 struct kvm_vmem_ioctl {
 	struct kvm_vmem *dev;
+	struct task_struct *caller;
 	const struct kvm_vmem_ioctl_op *op;
 	union kvm_vmem_cmd cmd;
 };
@@ -272,6 +273,7 @@ static int kvm_vmem_execute(void *arg)
 
 	if (mutex_lock_killable(&dev->lock))
 		return -EINTR;
+	dev->caller = ioctl->caller;
 	if (ioctl->op->stage > KVM_VMEM_STAGE_OPEN && !kvm_vmem_is_setup(dev)) {
 		ret = -ENODEV;
 	} else {
@@ -305,7 +307,10 @@ static int kvm_vmem_run_ioctl(struct kvm_vmem_ioctl *ioctl)
 static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 				unsigned long arg)
 {
-	struct kvm_vmem_ioctl ioctl = { .dev = file->private_data };
+	struct kvm_vmem_ioctl ioctl = {
+		.dev = file->private_data,
+		.caller = current,
+	};
 	void __user *uarg = (void __user *)arg;
 	unsigned int nr = _IOC_NR(cmd);
 	size_t out_size;

@@ -74,12 +74,14 @@ int kvm_vmem_get_bitmap(struct kvm_vmem *dev,
 /**
  * struct kvm_vmem_restore - a SET_BITMAP
  * @dev: the device
+ * @caller: task that makes it
  * @cmd: its argument
  * @bitmap: the bitmap, if its length is right
  * @size: size of its plugged blocks
  */
 struct kvm_vmem_restore {
 	struct kvm_vmem *dev;
+	struct task_struct *caller;
 	const struct kvm_vmem_set_bitmap *cmd;
 	unsigned long *bitmap;
 	u64 size;
@@ -202,6 +204,7 @@ static int kvm_vmem_do_restore(void *arg)
 
 	if (mutex_lock_killable(&dev->lock))
 		return -EINTR;
+	dev->caller = restore->caller;
 	ret = kvm_vmem_check_restore(restore);
 	if (!ret)
 		ret = kvm_vmem_restore_prepare(restore);
@@ -240,7 +243,11 @@ static int kvm_vmem_copy_bitmap(struct kvm_vmem_restore *restore)
 int kvm_vmem_set_bitmap(struct kvm_vmem *dev,
 			const struct kvm_vmem_set_bitmap *cmd)
 {
-	struct kvm_vmem_restore restore = { .dev = dev, .cmd = cmd };
+	struct kvm_vmem_restore restore = {
+		.dev = dev,
+		.caller = current,
+		.cmd = cmd,
+	};
 	int ret;
 
 	if (cmd->__reserved0 || cmd->__reserved1)

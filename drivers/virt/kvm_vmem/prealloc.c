@@ -25,7 +25,7 @@
  * @next: offset of the next chunk that nobody has taken
  * @end: end of the range
  * @memcg: whom to charge
- * @task: who asked for it; its fatal signal ends it
+ * @caller: who asked for it; a fatal signal to it ends this
  * @ret: first error
  */
 struct kvm_vmem_prealloc {
@@ -33,7 +33,7 @@ struct kvm_vmem_prealloc {
 	atomic64_t next;
 	u64 end;
 	struct mem_cgroup *memcg;
-	struct task_struct *task;
+	struct task_struct *caller;
 	int ret;
 };
 
@@ -46,7 +46,7 @@ static int kvm_vmem_prealloc_stop(void *arg)
 {
 	struct kvm_vmem_prealloc *job = arg;
 
-	if (fatal_signal_pending(job->task))
+	if (fatal_signal_pending(job->caller))
 		return -EINTR;
 	return READ_ONCE(job->ret);
 }
@@ -81,7 +81,8 @@ static void kvm_vmem_prealloc_work(struct work_struct *work)
  * @size: size of the blocks; unplugged, and with no discard pending
  *
  * Context: in the address space of the VM's process, whose memory cgroup pays.
- * Return: 0; -ENOMEM or -EINTR (a fatal signal), and nothing is left allocated.
+ * Return: 0; -ENOMEM or -EINTR (a fatal signal to the caller), and nothing is left
+ * allocated.
  */
 int kvm_vmem_prealloc(struct kvm_vmem *dev, u64 offset, u64 size)
 {
@@ -92,7 +93,7 @@ int kvm_vmem_prealloc(struct kvm_vmem *dev, u64 offset, u64 size)
 		.dev = dev,
 		.next = ATOMIC64_INIT(offset),
 		.end = offset + size,
-		.task = current,
+		.caller = dev->caller,
 	};
 
 	lockdep_assert_held(&dev->lock);

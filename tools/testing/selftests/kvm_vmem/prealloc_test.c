@@ -122,19 +122,30 @@ TEST_F(prealloc, a_refused_plug_allocates_nothing)
 	ASSERT_EQ(self->block, resident(self->id));
 }
 
-/* A VMM that wants more than there is time for. */
-static int die_preallocating(int sock, uint64_t size)
+/*
+ * A VMM that wants more than there is time for. Another process may ask for it, which is
+ * to die instead.
+ */
+static int die_preallocating(int sock, uint64_t size, bool other)
 {
 	const struct rig_options options = {
 		.backing = BACKING_PROTECTED,
 		.block_size = MiB,
 		.prealloc = true,
 	};
+	pid_t pid = getpid();
 	struct rig rig;
 
-	if (rig_create(&rig, &options) ||
-	    write(sock, &rig.setup.out_id, 4) != 4)
+	if (rig_create(&rig, &options))
 		return 1;
+	if (other)
+		pid = fork();
+	if (pid && (write(sock, &rig.setup.out_id, 4) != 4 ||
+		    write(sock, &pid, 4) != 4))
+		return 1;
+	if (pid && other)
+		return waitpid(pid, NULL, 0) != pid ||
+		       device_value(rig.setup.out_id, "resident");
 	return vmem_plug(rig.dev, rig.addr, size / MiB) ? 1 : 0;
 }
 
@@ -149,7 +160,7 @@ TEST(a_fatal_signal_ends_preallocation)
 	pid = fork();
 	ASSERT_LE(0, pid);
 	if (!pid)
-		_exit(die_preallocating(socks[1], size));
+		_exit(die_preallocating(socks[1], size, false));
 	close(socks[1]);
 	ASSERT_EQ(4, read(socks[0], &id, 4));
 	while (resident(id) < 16 * MiB)
@@ -167,6 +178,32 @@ TEST(a_fatal_signal_ends_preallocation)
 	ASSERT_TRUE(WIFSIGNALED(status));
 	test_becomes(0, count_devices());
 	test_at_most(shmem + 8 * MiB, host_shmem());
+	close(socks[0]);
+}
+
+/* It works in a kernel thread, which is sent no signal. */
+TEST(a_fatal_signal_ends_preallocation_for_another_process)
+{
+	uint64_t size = 4 * GiB;
+	int socks[2], status;
+	uint32_t id;
+	pid_t vmm, pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, socks));
+	vmm = fork();
+	ASSERT_LE(0, vmm);
+	if (!vmm)
+		_exit(die_preallocating(socks[1], size, true));
+	close(socks[1]);
+	ASSERT_EQ(4, read(socks[0], &id, 4));
+	ASSERT_EQ(4, read(socks[0], &pid, 4));
+	while (resident(id) < 16 * MiB)
+		usleep(1000);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	/* Nothing is left to the VMM when the other process is gone. */
+	ASSERT_EQ(vmm, waitpid(vmm, &status, 0));
+	ASSERT_EQ(0, status);
+	test_becomes(0, count_devices());
 	close(socks[0]);
 }
 
