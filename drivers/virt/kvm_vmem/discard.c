@@ -21,6 +21,7 @@ module_param_named(discard_backlog, kvm_vmem_discard_backlog, uint, 0644);
 MODULE_PARM_DESC(discard_backlog,
 		 "Unplugged memory in MiB that a device may leave to the background; beyond it, or with 0, unplugging waits (default 1024)");
 
+/* Frozen with the processes, as nothing is to go on while a host suspends. */
 static struct workqueue_struct *kvm_vmem_discard_wq;
 
 /**
@@ -55,11 +56,8 @@ static void kvm_vmem_discard_now(struct kvm_vmem *dev, u64 offset, u64 size)
 	trace_kvm_vmem_discard(dev, offset, size, 0);
 }
 
-static void kvm_vmem_discard_work(struct work_struct *work)
+static void kvm_vmem_discard_do(struct kvm_vmem_discard *discard)
 {
-	struct kvm_vmem_discard *discard =
-		container_of(to_delayed_work(work), struct kvm_vmem_discard,
-			     work);
 	struct kvm_vmem *dev = discard->dev;
 
 	kvm_vmem_discard_now(dev, discard->offset, discard->size);
@@ -69,6 +67,12 @@ static void kvm_vmem_discard_work(struct work_struct *work)
 	dev->discard_pending -= discard->plugged;
 	spin_unlock(&dev->discard_lock);
 	kvm_vmem_discard_put(discard);
+}
+
+static void kvm_vmem_discard_work(struct work_struct *work)
+{
+	kvm_vmem_discard_do(container_of(to_delayed_work(work),
+					 struct kvm_vmem_discard, work));
 }
 
 static bool kvm_vmem_discard_has_room(struct kvm_vmem *dev, u64 plugged)
@@ -135,17 +139,25 @@ kvm_vmem_discard_find(struct kvm_vmem *dev, u64 offset, u64 size)
 }
 
 /**
- * kvm_vmem_discard_wait - wait for the discards of a range
+ * kvm_vmem_discard_wait - have done with the discards of a range
  * @dev: the device
  * @offset: offset in the region
  * @size: size
+ *
+ * Those that no worker has begun are done here: the workers may be frozen, while a
+ * kernel thread closes the device.
+ *
+ * Context: with the device's lock, or as the device's last user.
  */
 void kvm_vmem_discard_wait(struct kvm_vmem *dev, u64 offset, u64 size)
 {
 	struct kvm_vmem_discard *discard;
 
 	while ((discard = kvm_vmem_discard_find(dev, offset, size))) {
-		flush_delayed_work(&discard->work);
+		if (cancel_delayed_work(&discard->work))
+			kvm_vmem_discard_do(discard);
+		else
+			flush_delayed_work(&discard->work);
 		kvm_vmem_discard_put(discard);
 	}
 }
@@ -153,7 +165,8 @@ void kvm_vmem_discard_wait(struct kvm_vmem *dev, u64 offset, u64 size)
 int __init kvm_vmem_discard_init(void)
 {
 	kvm_vmem_discard_wq = alloc_workqueue("kvm_vmem_discard",
-					      WQ_UNBOUND | WQ_SYSFS, 0);
+					      WQ_UNBOUND | WQ_SYSFS |
+					      WQ_FREEZABLE, 0);
 	return kvm_vmem_discard_wq ? 0 : -ENOMEM;
 }
 

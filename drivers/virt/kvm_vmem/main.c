@@ -9,6 +9,7 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/poll.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -20,10 +21,17 @@
 /*
  * What every device needs sooner or later: retirement, news for sysfs, the end. No
  * work here waits for a VMM, or a few could keep those of all others waiting.
+ *
+ * Frozen when the host suspends or hibernates, with the processes: retirement may
+ * swap in, and punch holes into user backing, whose file system must not change
+ * once the image for hibernation is made.
  */
 struct workqueue_struct *kvm_vmem_wq;
 
-/* Requests of other processes, which wait for the device's lock. */
+/*
+ * Requests of other processes, which wait for the device's lock. Not frozen, as its
+ * work is over before its callers are.
+ */
 struct workqueue_struct *kvm_vmem_request_wq;
 
 unsigned int kvm_vmem_memslot_limit = 4096;
@@ -342,6 +350,8 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 		return -EFAULT;
 
 	ret = kvm_vmem_run_ioctl(&ioctl);
+	if (ret == -ERESTARTNOINTR)
+		return restart_syscall();
 	if (ret && ret != -EMSGSIZE)
 		return ret;
 	ioctl.cmd.action.size = user_size;
@@ -447,7 +457,7 @@ static int __init kvm_vmem_init(void)
 {
 	int ret;
 
-	kvm_vmem_wq = alloc_workqueue("kvm_vmem", WQ_UNBOUND, 0);
+	kvm_vmem_wq = alloc_workqueue("kvm_vmem", WQ_UNBOUND | WQ_FREEZABLE, 0);
 	if (!kvm_vmem_wq)
 		return -ENOMEM;
 	kvm_vmem_request_wq = alloc_workqueue("kvm_vmem_request", WQ_UNBOUND,

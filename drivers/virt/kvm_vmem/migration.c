@@ -210,7 +210,8 @@ static int kvm_vmem_do_restore(void *arg)
 		ret = kvm_vmem_restore_prepare(restore);
 	if (!ret)
 		kvm_vmem_restore_apply(restore);
-	trace_kvm_vmem_set_bitmap(dev, restore->cmd, restore->size, ret);
+	if (ret != -ERESTARTNOINTR)
+		trace_kvm_vmem_set_bitmap(dev, restore->cmd, restore->size, ret);
 	mutex_unlock(&dev->lock);
 	return ret;
 }

@@ -4,6 +4,7 @@
  * may use them, or the plug fails. Several CPUs clear the pages.
  */
 #include <linux/cpumask.h>
+#include <linux/freezer.h>
 #include <linux/lockdep.h>
 #include <linux/memcontrol.h>
 #include <linux/sched/mm.h>
@@ -25,7 +26,7 @@
  * @next: offset of the next chunk that nobody has taken
  * @end: end of the range
  * @memcg: whom to charge
- * @caller: who asked for it; a fatal signal to it ends this
+ * @caller: who asked for it; a fatal signal to it ends this, and so does freezing it
  * @ret: first error
  */
 struct kvm_vmem_prealloc {
@@ -42,12 +43,18 @@ struct kvm_vmem_prealloc_work {
 	struct kvm_vmem_prealloc *job;
 };
 
+/*
+ * A host that suspends or hibernates waits for the caller, for 20 s, and it may be
+ * more memory than can be cleared in that time. So it is begun anew afterwards.
+ */
 static int kvm_vmem_prealloc_stop(void *arg)
 {
 	struct kvm_vmem_prealloc *job = arg;
 
 	if (fatal_signal_pending(job->caller))
 		return -EINTR;
+	if (freezing(job->caller))
+		return -ERESTARTNOINTR;
 	return READ_ONCE(job->ret);
 }
 
@@ -81,8 +88,8 @@ static void kvm_vmem_prealloc_work(struct work_struct *work)
  * @size: size of the blocks; unplugged, and with no discard pending
  *
  * Context: in the address space of the VM's process, whose memory cgroup pays.
- * Return: 0; -ENOMEM or -EINTR (a fatal signal to the caller), and nothing is left
- * allocated.
+ * Return: 0; -ENOMEM, -EINTR (a fatal signal to the caller) or -ERESTARTNOINTR (the
+ * caller is being frozen), and nothing is left allocated.
  */
 int kvm_vmem_prealloc(struct kvm_vmem *dev, u64 offset, u64 size)
 {

@@ -17,13 +17,15 @@
 
 /*
  * The outcome of what the host had to do, as a response: whatever fails may
- * succeed later, unless the VM is dead; that is the VMM's to know.
+ * succeed later, unless the VM is dead; that is the VMM's to know. A request that
+ * is to be made again has no response yet.
  */
 static int kvm_vmem_host_response(int ret)
 {
 	if (!ret)
 		return VIRTIO_MEM_RESP_ACK;
-	return ret == -EIO ? ret : VIRTIO_MEM_RESP_BUSY;
+	return ret == -EIO || ret == -ERESTARTNOINTR ? ret :
+						       VIRTIO_MEM_RESP_BUSY;
 }
 
 /* Account and report @response, which may be an errno for the VMM. */
