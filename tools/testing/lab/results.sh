@@ -11,6 +11,7 @@ results_begin() {
 	test='' nr_begun=0 finished='' command_status=''
 	begun=' '
 	programs_took=() tests_took=()
+	receiving=''
 	printf 'TAP version 13\n' >"$tap"
 }
 
@@ -133,6 +134,15 @@ lab_says() {
 	'step failed '*) fail "$(sed 's/^step failed //; s/:.*//' <<<"$1")" "${1#*: }" ;;
 	'begin '*) test_begins "${1#begin }" ;;
 	'leak '*) fail "${1#leak }: leaves no memory behind" "see the console" ;;
+	'file begins '*)
+		receiving=${tap%.tap}.${1#file begins }
+		: >"$receiving.base64"
+		;;
+	'file ends')
+		base64 -d "$receiving.base64" >"$receiving" || rm -f "$receiving"
+		rm -f "$receiving.base64"
+		receiving=''
+		;;
 	'end '*)
 		for key in $1; do
 			[[ $key != *=* ]] || is[${key%%=*}]=${key#*=}
@@ -164,6 +174,10 @@ read_results() {
 			return
 		fi
 		line=${line%$'\r'}
+		if [[ -n $receiving && $line != '#lab '* ]]; then
+			printf '%s\n' "$line" >>"$receiving.base64"
+			continue
+		fi
 		printf '%s\n' "$line" >>"$raw"
 		if [[ $line == '#lab '* ]]; then
 			lab_says "${line#\#lab }"
