@@ -202,10 +202,12 @@ TEST_F_TIMEOUT(suspend, leaves_the_work_for_later, 300 * SLOWNESS)
 	ASSERT_NE(NULL, frozen);
 	thawed = strstr(frozen, "thaw_processes[0] begin");
 	ASSERT_NE(NULL, thawed);
-	/* The one was due meanwhile, the other before. */
+	/*
+	 * Retirement is due meanwhile. What was to be freed may have been, as it may
+	 * take the host long to have all processes frozen.
+	 */
 	ASSERT_EQ(0, nr_lines(frozen, thawed, ": kvm_vmem_"));
 	ASSERT_EQ(1, nr_lines(thawed, NULL, ": kvm_vmem_memslot: vmem0 unmap"));
-	ASSERT_LT(0, nr_lines(thawed, NULL, ": kvm_vmem_discard: "));
 }
 
 TEST_F_TIMEOUT(suspend, to_ram_loses_nothing, 300 * SLOWNESS)
