@@ -98,7 +98,8 @@ struct kvm_vmem_claim {
  *	device's only while it is being mapped, or if KVM failed to delete it
  * @logged: mask of those of them in which KVM logs its dirty pages
  * @nb_plugged: number of plugged blocks. Active if not 0, else idle
- * @is_new: kvm_vmem_memslots_map() gives it to KVM and is not through yet
+ * @is_new: kvm_vmem_memslots_add() gave it to KVM, or tried to, and whether it stays
+ *	is not settled
  * @bitmap: plugged blocks
  *
  * Absent memslots have none of these, so that the module's memory follows the
@@ -309,6 +310,9 @@ int kvm_vmem_get_dirty_log(struct kvm_vmem *dev,
 int kvm_vmem_memslots_probe(struct kvm_vmem *dev);
 int kvm_vmem_memslots_log(struct kvm_vmem *dev, bool log);
 bool kvm_vmem_memslots_plugged(struct kvm_vmem *dev, u64 offset);
+int kvm_vmem_memslots_add(struct kvm_vmem *dev, struct kvm_vmem_range range);
+int kvm_vmem_memslots_settle(struct kvm_vmem *dev, struct kvm_vmem_range range,
+			     int ret);
 int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range);
 void kvm_vmem_memslots_retire(struct kvm_vmem *dev,
 			      struct kvm_vmem_range range);

@@ -344,63 +344,76 @@ void kvm_vmem_memslots_retire_work(struct work_struct *work)
 	kvm_vmem_vm_run(dev->vm, kvm_vmem_wq, kvm_vmem_retire_idle, dev);
 }
 
-/*
- * The memslots of a range that are new are like others now. Returns whether there
- * were any.
- */
-static bool kvm_vmem_memslots_keep(struct kvm_vmem *dev,
-				   struct kvm_vmem_range range)
-{
-	struct kvm_vmem_memslot *memslot;
-	struct kvm_vmem_span span;
-	bool any = false;
-
-	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
-		memslot = xa_load(&dev->memslots, span.memslot);
-		if (!memslot || !memslot->is_new)
-			continue;
-		memslot->is_new = false;
-		any = true;
-	}
-	return any;
-}
-
 /**
- * kvm_vmem_memslots_map - have KVM know the memslots of a range
+ * kvm_vmem_memslots_add - have KVM know the memslots of a range
  * @dev: the device
  * @range: the blocks
  *
- * Return: 0, or an errno of KVM's or -ENOMEM; then the memslots are those that
- * were there before, and nobody is told, unless KVM fails to delete what it
- * just took.
+ * Those that are new are kept or taken back by kvm_vmem_memslots_settle(), whatever
+ * this returns.
+ *
+ * Return: 0, or an errno of KVM's or -ENOMEM.
  */
-int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
+int kvm_vmem_memslots_add(struct kvm_vmem *dev, struct kvm_vmem_range range)
 {
-	struct kvm_vmem_range rest = range;
 	struct kvm_vmem_memslot *memslot;
 	struct kvm_vmem_span span;
-	int ret = 0;
+	int ret;
 
 	lockdep_assert_held(&dev->lock);
 
-	while (kvm_vmem_grid_next_span(&dev->grid, &rest, &span)) {
+	while (kvm_vmem_grid_next_span(&dev->grid, &range, &span)) {
 		memslot = xa_load(&dev->memslots, span.memslot);
 		if (memslot && memslot->address_spaces == dev->address_spaces)
 			continue;
 		if (!memslot)
 			memslot = kvm_vmem_memslot_create(dev, span.memslot);
-		if (IS_ERR(memslot)) {
-			ret = PTR_ERR(memslot);
-			break;
-		}
+		if (IS_ERR(memslot))
+			return PTR_ERR(memslot);
 		memslot->is_new = true;
 		ret = kvm_vmem_dirty_prepare(dev, span.memslot);
 		if (!ret)
 			ret = kvm_vmem_memslot_map(dev, memslot);
 		if (ret)
-			break;
+			return ret;
 		cond_resched();
 	}
+	return 0;
+}
+
+/* Returns whether any of a range were new. */
+static bool kvm_vmem_memslots_keep(struct kvm_vmem *dev,
+				   struct kvm_vmem_range range)
+{
+	unsigned int shift = dev->grid.memslot_shift - dev->grid.block_shift;
+	unsigned long last = (range.first + range.nb - 1) >> shift;
+	struct kvm_vmem_memslot *memslot;
+	unsigned long index;
+	bool any = false;
+
+	xa_for_each_range(&dev->memslots, index, memslot, range.first >> shift,
+			  last) {
+		any |= memslot->is_new;
+		memslot->is_new = false;
+	}
+	return any;
+}
+
+/**
+ * kvm_vmem_memslots_settle - keep the memslots that were added, or take them back
+ * @dev: the device
+ * @range: all ranges that they were added for, and what is between
+ * @ret: 0 to keep them
+ *
+ * Taken back, the memslots are those that were there before, and nobody is told;
+ * unless KVM fails to delete what it just took.
+ *
+ * Return: @ret.
+ */
+int kvm_vmem_memslots_settle(struct kvm_vmem *dev, struct kvm_vmem_range range,
+			     int ret)
+{
+	lockdep_assert_held(&dev->lock);
 
 	/* It was ATTACH, which removes all of them. */
 	if (ret && !kvm_vmem_is_dynamic(dev))
@@ -410,6 +423,19 @@ int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
 	if (kvm_vmem_memslots_keep(dev, range))
 		kvm_vmem_notify_memslots(dev);
 	return ret;
+}
+
+/**
+ * kvm_vmem_memslots_map - have KVM know the memslots of a range, or add none
+ * @dev: the device
+ * @range: the blocks
+ *
+ * Return: 0, or an errno of KVM's or -ENOMEM.
+ */
+int kvm_vmem_memslots_map(struct kvm_vmem *dev, struct kvm_vmem_range range)
+{
+	return kvm_vmem_memslots_settle(dev, range,
+					kvm_vmem_memslots_add(dev, range));
 }
 
 /**

@@ -168,16 +168,13 @@ static int kvm_vmem_restore_prepare(struct kvm_vmem_restore *restore)
 						kvm_vmem_range_size(&dev->grid,
 								    run));
 		if (!ret)
-			ret = kvm_vmem_memslots_map(dev, run);
+			ret = kvm_vmem_memslots_add(dev, run);
 		if (ret)
 			break;
 		cond_resched();
 	}
-	if (!ret)
-		return 0;
-
-	kvm_vmem_memslots_retire_now(dev);
-	if (dev->setup_flags & KVM_VMEM_SETUP_PREALLOC)
+	kvm_vmem_memslots_settle(dev, kvm_vmem_grid_all(&dev->grid), ret);
+	if (ret && dev->setup_flags & KVM_VMEM_SETUP_PREALLOC)
 		kvm_vmem_protected_discard(dev, 0, dev->grid.region_size);
 	return ret;
 }

@@ -383,7 +383,8 @@ struct kvm_vmem_set_requested_size {
  * @KVM_VMEM_EVENT_CONFIG: The requested size was written: send the guest a
  *	configuration change notification
  * @KVM_VMEM_EVENT_MEMSLOTS: A memslot was mapped into or taken from KVM; see
- *	KVM_VMEM_GET_MEMSLOTS
+ *	KVM_VMEM_GET_MEMSLOTS. Once for all memslots of a call, and for all
+ *	that retire together
  * @KVM_VMEM_EVENT_VIOLATION: An unplugged block of protected backing was
  *	accessed
  */

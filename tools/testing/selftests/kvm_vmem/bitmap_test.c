@@ -228,6 +228,26 @@ TEST_F(bitmap, restored_is_one_change_of_the_size)
 	ASSERT_EQ(0, close(listener));
 }
 
+TEST_F(bitmap, restored_tells_of_its_memslots_once_and_refused_not_at_all)
+{
+	int listener = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	uint64_t gpa = self->rig.addr + REGION - BLOCK, value = 0;
+	void *page = self->rig.vm.ram;
+
+	if (variant->destination.is_static)
+		return;
+	ASSERT_LE(0, listener);
+	test_ok(vmem_add_eventfd(self->dev, KVM_VMEM_EVENT_MEMSLOTS, listener));
+	test_ok(vm_set_memslot(self->rig.vm.fd, 7, gpa, 4096, page));
+	test_err(EEXIST, vmem_set_bitmap(self->dev, &self->set));
+	ASSERT_EQ(-1, read(listener, &value, 8));
+	test_ok(vm_set_memslot(self->rig.vm.fd, 7, gpa, 0, page));
+	test_ok(vmem_set_bitmap(self->dev, &self->set));
+	ASSERT_EQ(8, read(listener, &value, 8));
+	ASSERT_EQ(1, value);
+	ASSERT_EQ(0, close(listener));
+}
+
 TEST_F(bitmap, preallocated_has_its_memory_before_it_arrives)
 {
 	test_ok(vmem_set_bitmap(self->dev, &self->set));
