@@ -13,7 +13,9 @@
 
 /**
  * struct channel_address - where a machine goes, or comes from
- * @address: A Unix or TCP address
+ * @any: Its family tells which of the others it is
+ * @un: A Unix address
+ * @storage: A TCP address, of IPv4 or IPv6
  * @size: Of it
  */
 struct channel_address {

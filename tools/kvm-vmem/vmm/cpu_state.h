@@ -37,10 +37,15 @@ struct vcpu_tsc {
  * @tsc: Its time stamp counter, which goes on by itself
  * @nested_size: Bytes of @nested; 0: KVM has none
  * @nested: What it has of a guest of the guest: struct kvm_nested_state, with room
+ * @sregs: System registers
+ * @regs: General registers
  * @xsave: The FPU: struct kvm_xsave; no vCPU here has more
+ * @xcrs: Extended control registers
+ * @debugregs: Debug registers
+ * @lapic: The local APIC
+ * @mp_state: Whether it runs, halts, or waits to be started
+ * @events: Exceptions, interrupts and NMIs that are on their way
  * @msrs: All others that can be read and written: struct kvm_msrs, with room
- *
- * The rest is KVM's own.
  */
 struct vcpu_state {
 	struct cpuid cpuid;

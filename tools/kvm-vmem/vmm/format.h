@@ -27,6 +27,7 @@
  * @nb_vmems: virtio-mem devices, which are the first of the devices
  * @nb_devices: virtio devices
  * @devices: VIRTIO_ID_* of each
+ * @reserved: 0
  */
 struct format_machine {
 	uint64_t memory_size;
@@ -46,6 +47,7 @@ struct format_machine {
  * @plugged_size: Likewise
  * @requested_size: Likewise
  * @node: NUMA node, or -1: the guest is told none
+ * @reserved: 0
  *
  * The first three and the node have to be the same on both sides.
  */

@@ -108,8 +108,8 @@ void restore_from_peer(const char *text, int signals)
 	int ret;
 
 	if (!channel_parse(text, &address))
-		die(VMM_EXIT_USAGE, "--incoming takes unix:PATH or tcp:HOST:PORT, in numbers, not '%s'",
-		    text);
+		die(VMM_EXIT_USAGE,
+		    "--incoming takes unix:PATH or tcp:HOST:PORT, in numbers, not '%s'", text);
 	channel.cancel = signals;
 	ret = channel_accept(&channel, &address);
 	if (ret == 0) {

@@ -19,9 +19,17 @@
  * struct serial_state - the port, for a migration
  * @nb_received: How many of @received there are
  * @nb_transmit: Likewise of @transmit
- * @ier: The registers, down to @divisor
+ * @received: Bytes that the guest has not fetched
+ * @transmit: Bytes that have yet to go out
+ * @ier: Interrupt Enable Register
+ * @lcr: Line Control Register
+ * @mcr: Modem Control Register
+ * @fcr: FIFO Control Register
+ * @scratch: Scratch Register
+ * @divisor: Divisor Latch, the low byte first
  * @transmit_interrupt: The port became empty, and the guest was not told
  * @escape: Ctrl-A was typed
+ * @reserved: 0
  */
 struct serial_state {
 	uint32_t nb_received;

@@ -21,7 +21,35 @@
 #define STREAM_MOST (STREAM_MOST_PAGES * 4096 + 64)
 
 /**
- * enum stream_type - what a section has; see incoming.h for the structures
+ * enum stream_type - what a section has; see format.h for the structures
+ * @STREAM_MACHINE: What has to be the same on both sides
+ * @STREAM_VMEM: A virtio-mem device
+ * @STREAM_PLUGGED: Its plugged blocks, as runs
+ * @STREAM_ROUND: A round over the memory begins
+ * @STREAM_PAGES: Pages of the guest's memory, and where they are
+ * @STREAM_ZEROS: Pages that are zero now and were not
+ * @STREAM_CPU_CPUID: What a vCPU says that it can do; the vCPUs' state follows
+ * @STREAM_CPU_TSC: Time stamp counter
+ * @STREAM_CPU_SREGS: System registers
+ * @STREAM_CPU_NESTED: What KVM has of a guest of the guest
+ * @STREAM_CPU_REGS: General registers
+ * @STREAM_CPU_XSAVE: The FPU
+ * @STREAM_CPU_XCRS: Extended control registers
+ * @STREAM_CPU_DEBUGREGS: Debug registers
+ * @STREAM_CPU_LAPIC: The local APIC
+ * @STREAM_CPU_MP_STATE: Whether it runs, halts, or waits to be started
+ * @STREAM_CPU_EVENTS: Exceptions, interrupts and NMIs on their way
+ * @STREAM_CPU_MSRS: All other registers
+ * @STREAM_IRQCHIP: The interrupt controllers
+ * @STREAM_CLOCK: kvmclock
+ * @STREAM_SERIAL: The serial port
+ * @STREAM_VIRTIO: A virtio device
+ * @STREAM_VMEM_SIZES: The sizes of a virtio-mem device, as they are at the end
+ * @STREAM_END: That was all
+ * @STREAM_GO: The source will not run any more: run
+ * @STREAM_READY: Answer: all of it is here, and good
+ * @STREAM_RUNNING: Answer: the guest runs
+ * @STREAM_REFUSED: Answer: why it does not
  *
  * Of the source, in this order: MACHINE; for each device VMEM and PLUGGED; ROUND, PAGES
  * and ZEROS; the state from CPU_CPUID to VMEM_SIZES; END. Then, where somebody answers,

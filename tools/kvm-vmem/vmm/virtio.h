@@ -81,6 +81,22 @@ struct virtio_device {
 
 /**
  * struct virtio_state - a device, for a migration; see struct virtio_device
+ * @accepted: Features that the driver accepted
+ * @status: As its register; so are the next ones
+ * @interrupt_status: Likewise
+ * @generation: Likewise
+ * @features_page: Likewise
+ * @accept_page: Likewise
+ * @queue_selected: Likewise
+ * @queue_desc: Guest-physical address of the descriptors
+ * @queue_avail: Likewise of the available ring
+ * @queue_used: Likewise of the used ring
+ * @queue_size: Number of descriptors
+ * @queue_ready: The driver is through with the queue's setup
+ * @queue_reserved: 0
+ * @next_avail: Index of the next request to take
+ * @next_used: Index of the next one to give back
+ * @reserved: 0
  */
 struct virtio_state {
 	uint64_t accepted;
