@@ -8,9 +8,7 @@ _Static_assert(sizeof(struct vcpu_tsc) == 24, "it has no holes");
 _Static_assert(sizeof(struct serial_state) == 104, "it has no holes");
 _Static_assert(sizeof(struct virtio_state) == 72, "it has no holes");
 
-static struct machine_state *const none;
-
-#define SIZE_OF(member) sizeof(none->member)
+#define SIZE_OF(member) sizeof(((struct machine_state *)NULL)->member)
 
 #define ONE(section, text, per_what, member, array)				\
 	{									\

@@ -134,8 +134,9 @@ bool limits_parse(const char *text, struct migrate_limits *limits)
 	const char *value = strchr(text, '=');
 	unsigned int number;
 
-	if (!value++)
+	if (!value)
 		return false;
+	value++;
 	if (!strncmp(text, "max-downtime=", value - text) &&
 	    number_parse(value, 0, MOST_DOWNTIME_MS, &number))
 		limits->max_downtime_ms = number;

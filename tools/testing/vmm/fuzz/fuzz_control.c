@@ -27,6 +27,10 @@ void die(enum vmm_exit status, const char *format, ...)
 	abort();
 }
 
+void complain(const char *format, ...)
+{
+}
+
 void machine_stop(enum vmm_exit status, const char *format, ...)
 {
 	must(status == VMM_EXIT_ENDED);
@@ -45,6 +49,43 @@ void loop_change(struct loop_source *source, uint32_t events)
 void loop_remove(struct loop_source *source)
 {
 	run.connected = false;
+}
+
+/* A migration, as far as the control socket has to do with it. */
+static struct precopy_progress progress;
+static struct migrate_status migration = { .progress = &progress };
+
+const char *migrate_start(const char *target, bool to_file, const struct migrate_limits *limits)
+{
+	must(*target);
+	if (migration.state == MIGRATE_ACTIVE)
+		return "there is one";
+	migration.state = MIGRATE_ACTIVE;
+	snprintf(migration.target, sizeof(migration.target), "%s", target);
+	return NULL;
+}
+
+bool migrate_cancel(void)
+{
+	bool active = migration.state == MIGRATE_ACTIVE;
+
+	if (active)
+		migration.state = MIGRATE_UNDECIDED;
+	return active;
+}
+
+bool migrate_resume(void)
+{
+	bool undecided = migration.state == MIGRATE_UNDECIDED;
+
+	if (undecided)
+		migration.state = MIGRATE_FAILED;
+	return undecided;
+}
+
+void migrate_get_status(struct migrate_status *status)
+{
+	*status = migration;
 }
 
 static int set_requested_size(struct vmem *vmem, uint64_t size)
@@ -70,7 +111,9 @@ static const struct vmem_ops ops = {
 static void make_machine(unsigned int nb)
 {
 	static struct vmem vmems[MOST_VMEMS];
+	static struct options options;
 
+	machine.options = &options;
 	machine.nb_vmems = nb;
 	for (unsigned int i = 0; i < nb; i++) {
 		vmems[i] = (struct vmem){ .ops = &ops, .options.size = GIB };

@@ -215,8 +215,14 @@ static const char *const command_lines[] = {
 
 static const char *const commands[] = {
 	"info\n", "resize 64M \"vmem0\\\n", "resize 42M\nresize 3M\nresize\n", "quit\ninfo\n",
-	"what?\n\n  resize 4G nobody\n",
+	"what?\n\n  resize 4G nobody\n", "save f\nmigrate-cancel\nmigrate-resume\n",
+	"migrate unix:s max-downtime=100 max-rounds=3\nmigrate-status\n",
 	LABEL_63 LABEL_63 LABEL_63 LABEL_63 LABEL_63 "\n", NULL
+};
+
+/* An even first byte: sections follow, without their headers; else a whole stream. */
+static const char *const streams[] = {
+	"\1kvm-vmem", "\2\1\1\10\1machine", "\2\60\1\1\1", NULL
 };
 
 int main(int argc, char **argv)
@@ -235,5 +241,6 @@ int main(int argc, char **argv)
 	/* How many devices, and how much is said at once. */
 	seed_text("control", "\1\7", commands);
 	seed_text("control", "\2\377", commands);
+	seed_text("incoming", "", streams);
 	return 0;
 }
