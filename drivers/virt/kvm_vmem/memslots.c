@@ -12,6 +12,7 @@
 #include <linux/kvm.h>
 #include <linux/lockdep.h>
 #include <linux/sched.h>
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "kvm_vmem.h"
@@ -36,6 +37,26 @@ static int kvm_vmem_set_memslot(struct kvm_vmem *dev, unsigned int as_id,
 	return ret;
 }
 
+/*
+ * KVM allocates something to delete a memslot with, and frees more than that. A memslot
+ * that nobody can delete stays with the guest: let KVM have what is kept for those who
+ * free memory.
+ */
+static int kvm_vmem_delete_memslot(struct kvm_vmem *dev, unsigned int as_id,
+				   unsigned int id, u64 offset)
+{
+	unsigned int flags;
+	int ret;
+
+	ret = kvm_vmem_set_memslot(dev, as_id, id, offset, 0, false);
+	if (ret != -ENOMEM)
+		return ret;
+	flags = memalloc_noreclaim_save();
+	ret = kvm_vmem_set_memslot(dev, as_id, id, offset, 0, false);
+	memalloc_noreclaim_restore(flags);
+	return ret;
+}
+
 static int kvm_vmem_memslot_unmap(struct kvm_vmem *dev,
 				  struct kvm_vmem_memslot *memslot)
 {
@@ -46,7 +67,7 @@ static int kvm_vmem_memslot_unmap(struct kvm_vmem *dev,
 
 	while (memslot->address_spaces) {
 		as_id = __fls(memslot->address_spaces);
-		ret = kvm_vmem_set_memslot(dev, as_id, id, offset, 0, false);
+		ret = kvm_vmem_delete_memslot(dev, as_id, id, offset);
 		if (ret)
 			return ret;
 		memslot->address_spaces &= ~BIT(as_id);
@@ -199,10 +220,9 @@ int kvm_vmem_memslots_probe(struct kvm_vmem *dev)
 						   ends[i].offset, PAGE_SIZE,
 						   false);
 			if (!ret)
-				ret = kvm_vmem_set_memslot(dev, as_id,
-							   ends[i].id,
-							   ends[i].offset, 0,
-							   false);
+				ret = kvm_vmem_delete_memslot(dev, as_id,
+							      ends[i].id,
+							      ends[i].offset);
 			if (ret)
 				return ret;
 		}
