@@ -461,6 +461,9 @@ struct file *kvm_vmem_protected_create(u64 region_size, u64 block_size)
 		mnt = kvm_vmem_huge_mnt;
 	file = shmem_file_setup_with_mnt(mnt, "kvm-vmem", region_size,
 					 KVM_VMEM_NORESERVE);
+	/* So shmem says that there is no memory for an inode: its mount has no limit. */
+	if (file == ERR_PTR(-ENOSPC))
+		return ERR_PTR(-ENOMEM);
 	if (IS_ERR(file))
 		return file;
 
