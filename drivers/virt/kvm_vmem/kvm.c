@@ -75,7 +75,7 @@ static int kvm_vmem_kvm_call_from_process(struct kvm_vmem_vm *vm,
 
 	if (ret != -EFAULT)
 		return ret;
-	ret = kvm_vmem_vm_map_scratch(vm);
+	ret = kvm_vmem_vm_need_scratch(vm);
 	return ret ? ret : kvm_vmem_kvm_call_once(vm, cmd, arg, size);
 }
 

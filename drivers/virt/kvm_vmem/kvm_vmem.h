@@ -347,7 +347,7 @@ u64 kvm_vmem_kvm_max_memslot_size(void);
 /* vm.c: VMs, shared by their devices */
 struct kvm_vmem_vm *kvm_vmem_vm_get(int fd);
 void kvm_vmem_vm_put(struct kvm_vmem_vm *vm);
-int kvm_vmem_vm_map_scratch(struct kvm_vmem_vm *vm);
+int kvm_vmem_vm_need_scratch(struct kvm_vmem_vm *vm);
 int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, struct workqueue_struct *wq,
 		    int (*fn)(void *arg), void *arg);
 int kvm_vmem_vm_claim(struct kvm_vmem_vm *vm, struct kvm_vmem *dev,

@@ -99,13 +99,8 @@ int kvm_vmem_vm_run(struct kvm_vmem_vm *vm, struct workqueue_struct *wq,
 	return call.ret;
 }
 
-/**
- * kvm_vmem_vm_map_scratch - map a scratch page, the first or another
- * @vm: the VM, its lock held or not yet known to others; in its process
- *
- * Return: 0 or what mmap() says.
- */
-int kvm_vmem_vm_map_scratch(struct kvm_vmem_vm *vm)
+/* The first or another one. Its lock is held, or nobody else knows the VM. */
+static int kvm_vmem_vm_map_scratch(struct kvm_vmem_vm *vm)
 {
 	unsigned long addr = vm_mmap(NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 				     MAP_PRIVATE | MAP_ANONYMOUS, 0);
@@ -114,6 +109,28 @@ int kvm_vmem_vm_map_scratch(struct kvm_vmem_vm *vm)
 		return addr;
 	vm->scratch = addr;
 	return 0;
+}
+
+/**
+ * kvm_vmem_vm_need_scratch - map another scratch page, if the process took the last one
+ * @vm: the VM, its lock held; in its process
+ *
+ * What is still there could not be accessed for want of memory, and is no reason to map
+ * ever more.
+ *
+ * Return: 0 or what mmap() says.
+ */
+int kvm_vmem_vm_need_scratch(struct kvm_vmem_vm *vm)
+{
+	struct vm_area_struct *vma;
+	bool there;
+
+	lockdep_assert_held(&vm->lock);
+	mmap_read_lock(vm->mm);
+	vma = vma_lookup(vm->mm, vm->scratch);
+	there = vma && vma->vm_flags & VM_WRITE && vma_is_anonymous(vma);
+	mmap_read_unlock(vm->mm);
+	return there ? 0 : kvm_vmem_vm_map_scratch(vm);
 }
 
 static int kvm_vmem_vm_unmap_scratch(void *arg)
