@@ -57,13 +57,22 @@ int kvm_vmem_kvm_check_extension(struct file *file, unsigned int capability)
 	return kvm_vmem_kvm_ioctl(file, KVM_CHECK_EXTENSION, capability);
 }
 
-/* The argument goes through the process' scratch page, as KVM reads it there. */
+/*
+ * The argument goes through the process' scratch page, as KVM reads it there. @asked: KVM
+ * could read it, and what it says is about something else. A memslot has no other memory
+ * that KVM looks at; of a dirty log that KVM cannot write it has forgotten all.
+ */
 static int kvm_vmem_kvm_call_once(struct kvm_vmem_vm *vm, unsigned int cmd,
-				  const void *arg, size_t size)
+				  const void *arg, size_t size, bool *asked)
 {
+	int ret;
+
+	*asked = false;
 	if (copy_to_user((void __user *)vm->scratch, arg, size))
 		return -EFAULT;
-	return kvm_vmem_kvm_ioctl(vm->file, cmd, vm->scratch);
+	ret = kvm_vmem_kvm_ioctl(vm->file, cmd, vm->scratch);
+	*asked = ret != -EFAULT || cmd != KVM_SET_USER_MEMORY_REGION;
+	return ret;
 }
 
 /* A process that unmapped the scratch page, by mistake or not, gets another. */
@@ -71,12 +80,14 @@ static int kvm_vmem_kvm_call_from_process(struct kvm_vmem_vm *vm,
 					  unsigned int cmd, const void *arg,
 					  size_t size)
 {
-	int ret = kvm_vmem_kvm_call_once(vm, cmd, arg, size);
+	bool asked;
+	int ret;
 
-	if (ret != -EFAULT)
+	ret = kvm_vmem_kvm_call_once(vm, cmd, arg, size, &asked);
+	if (asked)
 		return ret;
 	ret = kvm_vmem_vm_need_scratch(vm);
-	return ret ? ret : kvm_vmem_kvm_call_once(vm, cmd, arg, size);
+	return ret ? ret : kvm_vmem_kvm_call_once(vm, cmd, arg, size, &asked);
 }
 
 /*
@@ -93,13 +104,14 @@ static int kvm_vmem_kvm_call_from_worker(struct kvm_vmem_vm *vm,
 {
 	unsigned int tries = KVM_VMEM_NOFAULT_TRIES;
 	struct page *page;
+	bool asked;
 	int ret;
 
 	for (;;) {
 		pagefault_disable();
-		ret = kvm_vmem_kvm_call_once(vm, cmd, arg, size);
+		ret = kvm_vmem_kvm_call_once(vm, cmd, arg, size, &asked);
 		pagefault_enable();
-		if (ret != -EFAULT || !tries--)
+		if (asked || !tries--)
 			return ret;
 
 		if (get_user_pages_unlocked(vm->scratch, 1, &page,
