@@ -488,12 +488,15 @@ struct file *kvm_vmem_protected_create(u64 region_size, u64 block_size)
 static struct vfsmount *kvm_vmem_mount(struct file_system_type *type,
 				       const char *huge)
 {
+	char *options = NULL;
 	struct vfsmount *mnt;
-	char *options;
 
 	/* A kernel without THP knows no such option. */
-	options = has_transparent_hugepage() ?
-		  kasprintf(GFP_KERNEL, "huge=%s", huge) : NULL;
+	if (has_transparent_hugepage()) {
+		options = kasprintf(GFP_KERNEL, "huge=%s", huge);
+		if (!options)
+			return ERR_PTR(-ENOMEM);
+	}
 	mnt = vfs_kern_mount(type, SB_KERNMOUNT, "kvm-vmem", options);
 	kfree(options);
 	return mnt;
@@ -511,9 +514,10 @@ int __init kvm_vmem_protected_init(void)
 	kvm_vmem_small_mnt = kvm_vmem_mount(type, "never");
 
 	if (IS_ERR(kvm_vmem_huge_mnt)) {
-		pr_err("huge=%s is not an option of tmpfs here\n",
-		       kvm_vmem_huge);
 		ret = PTR_ERR(kvm_vmem_huge_mnt);
+		if (ret != -ENOMEM)
+			pr_err("huge=%s is not an option of tmpfs here\n",
+			       kvm_vmem_huge);
 	} else if (IS_ERR(kvm_vmem_small_mnt)) {
 		ret = PTR_ERR(kvm_vmem_small_mnt);
 	}
