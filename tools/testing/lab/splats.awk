@@ -5,6 +5,11 @@
 # did, and exits with status 1 if there is any. Before the mark the kernel is
 # its vendor's affair.
 
+# What there is no memory for is tried again, and the kernel says so.
+function says_nothing_new(line) {
+	return line ~ /Huh VM_FAULT_OOM leaked out to the #PF handler. Retrying PF/
+}
+
 function complains(line) {
 	return line ~ /WARNING:|BUG[: ]|Oops|general protection fault|stack segment:|divide error:|double fault/ ||
 	       line ~ /cut here|Call Trace:|Kernel panic|KASAN|UBSAN|KCSAN|KMSAN|KFENCE|refcount_t:|list_(add|del) corruption/ ||
@@ -22,7 +27,7 @@ function complains(line) {
 /lab: begins / { test = $NF; left = 0; next }
 /lab: ends / { test = ""; left = 0; next }
 
-complains($0) {
+complains($0) && !says_nothing_new($0) {
 	if (!left) {
 		printf "%s:\n", test == "" ? "between the tests" : "during " test
 		for (i = 1; i <= 3; i++)
