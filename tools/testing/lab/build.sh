@@ -68,15 +68,15 @@ install_module() {
 
 # make_tests SERIES TARGET: the contract with the tests' makefile.
 make_tests() {
-	local series=$1 target=$2 dir slowness=''
+	local series=$1 target=$2 dir slowness='' debug_kernel=''
 
 	dir=$(kernel_dir "$series")
-	[[ $series != debug ]] || slowness=3
+	[[ $series != debug ]] || slowness=3 debug_kernel=1
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory \
 		-C "$LAB_ROOT/tools/testing/selftests/kvm_vmem" \
 		OUT="$(kernel_build_dir "$series")/tests" KHDR="$dir/uapi" \
 		KSFT="$dir/source/tools/testing/selftests" UAPI="$LAB_ROOT/include/uapi" SLOWNESS=$slowness \
-		-j"$(nproc)" "$target"
+		DEBUG_KERNEL=$debug_kernel -j"$(nproc)" "$target"
 }
 
 # build_tests SERIES

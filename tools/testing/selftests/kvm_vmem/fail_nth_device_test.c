@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The life of a device, with each allocation and each copy made to fail in turn: open(),
+ * SETUP, mmap(), ATTACH, close(), and the calls by which a VMM asks and sets something.
+ */
+#include "harness.h"
+#include "sweep.h"
+
+SWEEP_FIXTURE(device);
+
+TEST_F(device, does_all_or_nothing)
+{
+	ASSERT_TRUE(sweep_run(&variant->step));
+}
+
+static int open_device(struct sweep_bench *bench)
+{
+	bench->rig.dev = vmem_open();
+	return bench->rig.dev < 0 ? bench->rig.dev : 0;
+}
+
+FIXTURE_VARIANT_ADD(device, open) {
+	.step = { .stage = SWEEP_NO_DEVICE, .call = open_device },
+};
+
+static int setup(struct sweep_bench *bench)
+{
+	return vmem_setup(bench->rig.dev, &bench->rig.setup);
+}
+
+FIXTURE_VARIANT_ADD(device, setup) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50 },
+};
+
+/* It has a look at the pages that it would get. */
+FIXTURE_VARIANT_ADD(device, setup_with_small_blocks) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .options.block_size = MiB, .options.prealloc = true,
+		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50 },
+};
+
+FIXTURE_VARIANT_ADD(device, setup_with_a_memfd) {
+	.step = { .options.backing = BACKING_MEMFD, .options.is_static = true,
+		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50 },
+};
+
+static int map(struct sweep_bench *bench)
+{
+	return backing_map_device(&bench->rig.backing, bench->rig.dev);
+}
+
+static int unmap(struct sweep_bench *bench)
+{
+	struct backing *backing = &bench->rig.backing;
+
+	if (munmap(backing->addr, backing->size))
+		return -errno;
+	backing->reserved_size = 0;
+	return 0;
+}
+
+FIXTURE_VARIANT_ADD(device, mmap) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .stage = SWEEP_SET_UP, .call = map, .undo = unmap,
+		  .copies = SWEEP_NONE },
+};
+
+FIXTURE_VARIANT_ADD(device, munmap) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .stage = SWEEP_MAPPED, .call = unmap, .undo = map,
+		  .copies = SWEEP_NONE },
+};
+
+static int attach(struct sweep_bench *bench)
+{
+	return rig_attach(&bench->rig);
+}
+
+FIXTURE_VARIANT_ADD(device, attach) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .stage = SWEEP_MAPPED, .call = attach },
+};
+
+FIXTURE_VARIANT_ADD(device, attach_to_two_address_spaces) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .options.address_spaces = 3,
+		  .stage = SWEEP_MAPPED, .call = attach },
+};
+
+FIXTURE_VARIANT_ADD(device, attach_of_a_memfd) {
+	.step = { .options.backing = BACKING_MEMFD,
+		  .stage = SWEEP_MAPPED, .call = attach },
+};
+
+FIXTURE_VARIANT_ADD(device, attach_of_a_static_device) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .options.is_static = true,
+		  .stage = SWEEP_MAPPED, .call = attach },
+};
+
+FIXTURE_VARIANT_ADD(device, attach_of_a_static_device_to_two_address_spaces) {
+	.step = { .options.backing = BACKING_ANON,
+		  .options.is_static = true, .options.address_spaces = 3,
+		  .stage = SWEEP_MAPPED, .call = attach },
+};
+
+FIXTURE_VARIANT_ADD(device, attach_of_a_second_device) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .options.addr = 8 * GiB, .two_devices = true,
+		  .stage = SWEEP_MAPPED, .call = attach },
+};
+
+static int close_device(struct sweep_bench *bench)
+{
+	int dev = bench->rig.dev;
+
+	bench->rig.dev = -1;
+	return close(dev) ? -errno : 0;
+}
+
+FIXTURE_VARIANT_ADD(device, close) {
+	.step = { .stage = SWEEP_OPEN, .call = close_device,
+		  .copies = SWEEP_NONE },
+};
+
+FIXTURE_VARIANT_ADD(device, close_after_setup) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .stage = SWEEP_SET_UP, .call = close_device,
+		  .copies = SWEEP_NONE },
+};
+
+/* One active memslot, and one that is idle. */
+static int plug_and_unplug(struct sweep_bench *bench)
+{
+	uint64_t addr = bench->rig.addr;
+	int ret = vmem_plug(bench->rig.dev, addr, 9);
+
+	return ret ? ret : vmem_unplug(bench->rig.dev, addr, 8);
+}
+
+FIXTURE_VARIANT_ADD(device, close_of_an_attached_device) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .options.address_spaces = 3,
+		  .prepare = plug_and_unplug, .call = close_device },
+};
+
+FIXTURE_VARIANT_ADD(device, close_of_an_attached_memfd) {
+	.step = { .options.backing = BACKING_MEMFD,
+		  .prepare = plug_and_unplug, .call = close_device },
+};
+
+FIXTURE_VARIANT_ADD(device, close_of_a_second_device) {
+	.step = { .options.backing = BACKING_PROTECTED,
+		  .options.addr = 8 * GiB, .two_devices = true,
+		  .prepare = plug_and_unplug, .call = close_device },
+};
+
+TEST_HARNESS_MAIN
