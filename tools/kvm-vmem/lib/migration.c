@@ -146,7 +146,7 @@ int kvm_vmem_next_plugged(int fd, uint64_t offset, uint64_t *start,
 			  uint64_t *end)
 {
 	struct virtio_mem_config config;
-	uint64_t block, first, last;
+	uint64_t block, first, last = 0;
 	int ret;
 
 	ret = kvm_vmem_get_config(fd, &config);
@@ -176,7 +176,7 @@ static int64_t seek(int fd, uint64_t offset, int whence)
 
 int kvm_vmem_next_data(int fd, uint64_t offset, uint64_t *start, uint64_t *end)
 {
-	uint64_t first, last;
+	uint64_t first = 0, last = 0;
 	int64_t data, hole;
 	int ret;
 
