@@ -369,12 +369,26 @@ TEST_F(vmemctl, watch_of_a_device_ends_with_it)
 	fclose(self->events);
 }
 
+/*
+ * What there is for a moment only, a slow watcher finds gone whenever it looks: so each
+ * of @lasting devices stays until somebody was told of a device once more.
+ */
 struct churn {
 	pthread_t thread;
 	bool stop;
+	unsigned int lasting;
+	unsigned int nr_told;
 	unsigned int nr_made;
 	int error;
 };
+
+/* @nr_told: before the device was there. */
+static void last(struct churn *churn, unsigned int nr_told)
+{
+	while (nr_told == __atomic_load_n(&churn->nr_told, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&churn->stop, __ATOMIC_RELAXED))
+		usleep(1000);
+}
 
 /* Devices that are there for a moment, without a VM. */
 static void *make_and_end_devices(void *arg)
@@ -386,14 +400,18 @@ static void *make_and_end_devices(void *arg)
 		.fd = -1,
 		.size = GiB,
 	};
+	unsigned int nr_told;
 	int dev;
 
 	while (!churn->error && !__atomic_load_n(&churn->stop, __ATOMIC_RELAXED)) {
 		dev = vmem_open();
 		fill_setup(&setup, &backing, &options);
 		strcpy((char *)setup.label, "churn");
+		nr_told = __atomic_load_n(&churn->nr_told, __ATOMIC_RELAXED);
 		churn->error = vmem_setup(dev, &setup);
 		usleep(1000);
+		if (churn->lasting && churn->nr_made % churn->lasting == 0)
+			last(churn, nr_told);
 		close(dev);
 		churn->nr_made++;
 	}
@@ -435,13 +453,14 @@ TEST_F(vmemctl, is_not_surprised_by_devices_that_go)
 
 TEST_F(vmemctl, watch_is_not_surprised_either)
 {
-	struct churn churn = {};
+	struct churn churn = { .lasting = 8 };
 
 	watch(self, AS_NOBODY, NO_LOOKING, NULL);
 	test_told("present", self->name);
 	ASSERT_EQ(0, pthread_create(&churn.thread, NULL, make_and_end_devices, &churn));
 	while (__atomic_load_n(&churn.nr_made, __ATOMIC_RELAXED) < 10 * ROUNDS) {
 		test_told("added", "churn");
+		__atomic_fetch_add(&churn.nr_told, 1, __ATOMIC_RELAXED);
 		test_told("removed", "churn");
 	}
 	__atomic_store_n(&churn.stop, true, __ATOMIC_RELAXED);
