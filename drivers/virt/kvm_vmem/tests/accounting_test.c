@@ -18,7 +18,7 @@
 #define NB_REQUESTED 12
 #define TEST_BLOCK_SIZE SZ_2M
 
-enum step_op { END, PLUG, UNPLUG, UNPLUG_ALL };
+enum step_op { END, PLUG, UNPLUG, UNPLUG_ALL, STATE };
 
 /* A request, its response, and what the device counts afterwards. */
 struct step {
@@ -27,13 +27,18 @@ struct step {
 	u32 nb;
 	unsigned int response;
 	unsigned int nb_plugged, nb_active, nb_idle;
+	u16 state;
 };
 
 struct accounting_case {
 	const char *desc;
 	bool dynamic;
-	struct step steps[6];
+	struct step steps[8];
 };
+
+#define PLUGGED VIRTIO_MEM_STATE_PLUGGED
+#define UNPLUGGED VIRTIO_MEM_STATE_UNPLUGGED
+#define MIXED VIRTIO_MEM_STATE_MIXED
 
 #define ACK VIRTIO_MEM_RESP_ACK
 #define NACK VIRTIO_MEM_RESP_NACK
@@ -77,9 +82,38 @@ static const struct accounting_case accounting_cases[] = {
 		{ PLUG, 14, 2, ERROR, 0, 0, 0 },
 		{ PLUG, 0, 0, ERROR, 0, 0, 0 },
 		{ UNPLUG, 15, 1, ERROR, 0, 0, 0 } } },
+	{ "states, which change nothing", true, {
+		{ STATE, 0, 15, ACK, 0, 0, 0, UNPLUGGED },
+		{ PLUG, 3, 6, ACK, 6, 3, 0 },
+		{ STATE, 3, 6, ACK, 6, 3, 0, PLUGGED },
+		{ STATE, 2, 2, ACK, 6, 3, 0, MIXED },
+		{ STATE, 8, 2, ACK, 6, 3, 0, MIXED },
+		{ STATE, 9, 6, ACK, 6, 3, 0, UNPLUGGED },
+		{ STATE, 14, 2, ERROR, 6, 3, 0 } } },
+	{ "states of the last block", true, {
+		{ PLUG, 14, 1, ACK, 1, 1, 0 },
+		{ STATE, 14, 1, ACK, 1, 1, 0, PLUGGED },
+		{ STATE, 13, 2, ACK, 1, 1, 0, MIXED },
+		{ STATE, 12, 2, ACK, 1, 1, 0, UNPLUGGED },
+		{ STATE, 15, 1, ERROR, 1, 1, 0 },
+		{ STATE, 14, 0, ERROR, 1, 1, 0 } } },
+	{ "one block of each memslot", true, {
+		{ PLUG, 3, 1, ACK, 1, 1, 0 },
+		{ PLUG, 4, 1, ACK, 2, 2, 0 },
+		{ PLUG, 11, 1, ACK, 3, 3, 0 },
+		{ PLUG, 12, 1, ACK, 4, 4, 0 },
+		{ UNPLUG, 3, 2, ACK, 2, 2, 0 },
+		{ UNPLUG, 11, 2, ACK, 0, 0, 0 } } },
 	{ "nothing to unplug", true, {
 		{ UNPLUG_ALL, 0, 0, ACK, 0, 0, 0 },
 		{ UNPLUG_ALL, 0, 0, ACK, 0, 0, 0 } } },
+	{ "what is requested may be plugged anew", true, {
+		{ PLUG, 0, 12, ACK, 12, 3, 0 },
+		{ UNPLUG, 11, 1, ACK, 11, 3, 0 },
+		{ PLUG, 11, 2, NACK, 11, 3, 0 },
+		{ PLUG, 14, 1, ACK, 12, 4, 0 },
+		{ UNPLUG_ALL, 0, 0, ACK, 0, 0, 0 },
+		{ PLUG, 3, 12, ACK, 12, 4, 0 } } },
 	{ "memslots stay if they are not dynamic", false, {
 		{ PLUG, 3, 2, ACK, 2, 2, 0 },
 		{ UNPLUG, 3, 1, ACK, 1, 1, 1 },
@@ -152,6 +186,9 @@ static void request(struct kunit *test, struct accounting *a,
 	case UNPLUG:
 		ret = kvm_vmem_unplug(a->dev, &req);
 		break;
+	case STATE:
+		ret = kvm_vmem_state(a->dev, &req);
+		break;
 	default:
 		req.addr = 0;
 		first = 0;
@@ -162,7 +199,11 @@ static void request(struct kunit *test, struct accounting *a,
 	KUNIT_EXPECT_EQ(test, 0, ret);
 	KUNIT_EXPECT_EQ(test, step->response, req.out_response);
 	a->responses[KVM_VMEM_COUNT_ACK + req.out_response]++;
-	if (req.out_response == ACK)
+	if (req.out_response != ACK)
+		return;
+	if (step->op == STATE)
+		KUNIT_EXPECT_EQ(test, step->state, req.out_state);
+	else
 		memset(&a->plugged[first], step->op == PLUG, nb);
 }
 
@@ -213,9 +254,45 @@ static void what_is_counted_is_what_is_there(struct kunit *test)
 			   sizeof(a.responses));
 }
 
+/* As much of the last byte as there is no block for is 0. */
+static void expect_bitmap(struct kunit *test, struct kvm_vmem *dev, u16 blocks,
+			  struct kvm_vmem_range range)
+{
+	u8 bitmap[DIV_ROUND_UP(NB_BLOCKS, BITS_PER_BYTE) + 1];
+	u16 expected = blocks >> range.first & (BIT(range.nb) - 1);
+	unsigned int nb_bytes = DIV_ROUND_UP(range.nb, BITS_PER_BYTE);
+
+	memset(bitmap, 0xa5, sizeof(bitmap));
+	kvm_vmem_memslots_get_bitmap(dev, range, bitmap);
+	KUNIT_EXPECT_EQ(test, expected & 0xff, bitmap[0]);
+	if (nb_bytes > 1)
+		KUNIT_EXPECT_EQ(test, expected >> 8, bitmap[1]);
+	KUNIT_EXPECT_EQ(test, 0xa5, bitmap[nb_bytes]);
+}
+
+static void the_bitmap_of_any_range_is_its_blocks(struct kunit *test)
+{
+	static const struct step steps[] = {
+		{ PLUG, 0, 1, ACK }, { PLUG, 3, 4, ACK }, { PLUG, 12, 1, ACK },
+		{ PLUG, 14, 1, ACK },
+	};
+	struct accounting a = { .dev = create_device(test, true) };
+	u64 first, nb;
+	unsigned int i;
+
+	guard(mutex)(&a.dev->lock);
+	for (i = 0; i < ARRAY_SIZE(steps); i++)
+		request(test, &a, &steps[i]);
+	for (first = 0; first < NB_BLOCKS; first++)
+		for (nb = 1; nb <= NB_BLOCKS - first; nb++)
+			expect_bitmap(test, a.dev, 0x5079,
+				      (struct kvm_vmem_range){ first, nb });
+}
+
 static struct kunit_case kvm_vmem_accounting_cases[] = {
 	KUNIT_CASE_PARAM(what_is_counted_is_what_is_there,
 			 accounting_gen_params),
+	KUNIT_CASE(the_bitmap_of_any_range_is_its_blocks),
 	{}
 };
 

@@ -13,6 +13,9 @@
 /* No number of the tests is larger, so that memslots are as large as wanted. */
 #define MAX_MEMSLOT_SIZE BIT_ULL(43)
 
+/* A region may end there. */
+#define LARGEST BIT_ULL(62)
+
 struct init_case {
 	const char *desc;
 	u64 addr, region_size, block_size;
@@ -23,8 +26,8 @@ static const struct init_case init_cases[] = {
 	{ "the smallest block", 0, SZ_1M, SZ_1M, 0 },
 	{ "one block is the region", SZ_1G, SZ_1G, SZ_1G, 0 },
 	{ "blocks as large as half of all", 0, BIT_ULL(61), BIT_ULL(61), 0 },
-	{ "the last region of all", BIT_ULL(62) - SZ_2M, SZ_2M, SZ_2M, 0 },
-	{ "all there is", 0, BIT_ULL(62), SZ_1M, 0 },
+	{ "the last region of all", LARGEST - SZ_2M, SZ_2M, SZ_2M, 0 },
+	{ "all there is", 0, LARGEST, SZ_1M, 0 },
 	{ "no block size", 0, SZ_1G, 0, -EINVAL },
 	{ "blocks of 1 byte", 0, SZ_1G, 1, -EINVAL },
 	{ "blocks of 512 KiB", 0, SZ_1G, SZ_512K, -EINVAL },
@@ -38,8 +41,8 @@ static const struct init_case init_cases[] = {
 	{ "a region that ends at 2^64", -(u64)SZ_2M, SZ_2M, SZ_2M, -EOVERFLOW },
 	{ "a region that wraps around", -(u64)SZ_2M, SZ_4M, SZ_2M, -EOVERFLOW },
 	{ "a size that wraps around", SZ_2M, -(u64)SZ_2M, SZ_2M, -EOVERFLOW },
-	{ "a region one block too high", BIT_ULL(62), SZ_2M, SZ_2M, -EOVERFLOW },
-	{ "a region one block too long", 0, BIT_ULL(62) + SZ_2M, SZ_2M,
+	{ "a region one block too high", LARGEST, SZ_2M, SZ_2M, -EOVERFLOW },
+	{ "a region one block too long", 0, LARGEST + SZ_2M, SZ_2M,
 	  -EOVERFLOW },
 };
 
@@ -112,7 +115,7 @@ static const struct usable_case usable_cases[] = {
 	{ "a region of less than 256 MiB", SZ_2M, SZ_1M, SZ_1M, SZ_2M },
 	{ "blocks larger than 256 MiB", SZ_8G, SZ_1G, SZ_1G, SZ_2G },
 	{ "all of such blocks", SZ_8G, SZ_1G, SZ_8G, SZ_8G },
-	{ "the largest region", BIT_ULL(62), SZ_1M, BIT_ULL(62), BIT_ULL(62) },
+	{ "the largest region", LARGEST, SZ_1M, LARGEST, LARGEST },
 };
 
 KUNIT_ARRAY_PARAM_DESC(usable, usable_cases, desc);
@@ -161,6 +164,7 @@ static const struct request_case request_cases[] = {
 	{ "the most blocks", SZ_4G, SZ_4G, U32_MAX, false },
 	{ "the most blocks from the last", SZ_4G, SZ_8G - SZ_2M, U32_MAX,
 	  false },
+	{ "the last block before 2^64", SZ_4G, U64_MAX - SZ_2M + 1, 1, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(request, request_cases, desc);
@@ -181,6 +185,42 @@ static void a_request_is_within_the_usable_region(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, c->nb_blocks, range.nb);
 	KUNIT_EXPECT_EQ(test, c->addr - SZ_4G,
 			kvm_vmem_range_offset(&grid, range));
+}
+
+/* Of the largest region of all, with the smallest blocks. */
+static const struct request_case large_cases[] = {
+	{ "the first block", LARGEST, 0, 1, true, 0 },
+	{ "the most blocks", LARGEST, 0, U32_MAX, true, 0 },
+	{ "the most blocks, up to the end", LARGEST,
+	  LARGEST - (u64)U32_MAX * SZ_1M, U32_MAX, true,
+	  BIT_ULL(42) - U32_MAX },
+	{ "the most blocks, one beyond the end", LARGEST,
+	  LARGEST - (u64)(U32_MAX - 1) * SZ_1M, U32_MAX, false },
+	{ "the last block", LARGEST, LARGEST - SZ_1M, 1, true,
+	  BIT_ULL(42) - 1 },
+	{ "behind the last block", LARGEST, LARGEST, 1, false },
+	{ "fewer blocks are usable than are asked for", SZ_1M, 0, U32_MAX,
+	  false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(large, large_cases, desc);
+
+static void no_range_is_too_large_to_be_computed(struct kunit *test)
+{
+	const struct request_case *c = test->param_value;
+	struct kvm_vmem_range range;
+	struct kvm_vmem_grid grid;
+
+	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_init(&grid, 0, LARGEST, SZ_1M));
+	KUNIT_ASSERT_EQ(test, c->valid,
+			kvm_vmem_grid_range(&grid, c->usable_size, c->addr,
+					    c->nb_blocks, &range));
+	if (!c->valid)
+		return;
+	KUNIT_EXPECT_EQ(test, c->first, range.first);
+	KUNIT_EXPECT_EQ(test, c->addr, kvm_vmem_range_offset(&grid, range));
+	KUNIT_EXPECT_EQ(test, (u64)c->nb_blocks * SZ_1M,
+			kvm_vmem_range_size(&grid, range));
 }
 
 /* Memslots of 4 blocks, the last of 3. */
@@ -261,6 +301,43 @@ static void the_spans_of_any_range_are_the_range(struct kunit *test)
 					(struct kvm_vmem_range){ first, nb });
 }
 
+/* Where the numbers are largest: 2^42 blocks in 2^20 memslots. */
+static void the_last_block_of_all_is_in_the_last_memslot(struct kunit *test)
+{
+	struct kvm_vmem_range range = { .first = BIT_ULL(42) - 5, .nb = 5 };
+	struct kvm_vmem_grid grid;
+	struct kvm_vmem_span span;
+
+	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_init(&grid, 0, LARGEST, SZ_1M));
+	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_divide(&grid, 0, 1, BIT_ULL(42)));
+	KUNIT_ASSERT_TRUE(test, kvm_vmem_grid_next_span(&grid, &range, &span));
+	KUNIT_EXPECT_EQ(test, BIT(20) - 1, span.memslot);
+	KUNIT_EXPECT_EQ(test, BIT(22) - 5, span.first);
+	KUNIT_EXPECT_EQ(test, 5, span.nb);
+	KUNIT_EXPECT_FALSE(test, kvm_vmem_grid_next_span(&grid, &range, &span));
+}
+
+/* Memslots of one block each. */
+static void a_memslot_may_be_a_block(struct kunit *test)
+{
+	struct kvm_vmem_range range = { .first = 3, .nb = 9 };
+	struct kvm_vmem_grid grid;
+	struct kvm_vmem_span span;
+	unsigned int i;
+
+	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_init(&grid, 0, 15 * SZ_2M, SZ_2M));
+	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_divide(&grid, SZ_2M, 15,
+						      MAX_MEMSLOT_SIZE));
+	for (i = 3; i < 12; i++) {
+		KUNIT_ASSERT_TRUE(test,
+				  kvm_vmem_grid_next_span(&grid, &range, &span));
+		KUNIT_EXPECT_EQ(test, i, span.memslot);
+		KUNIT_EXPECT_EQ(test, 0, span.first);
+		KUNIT_EXPECT_EQ(test, 1, span.nb);
+	}
+	KUNIT_EXPECT_FALSE(test, kvm_vmem_grid_next_span(&grid, &range, &span));
+}
+
 static struct kunit_case kvm_vmem_blocks_cases[] = {
 	KUNIT_CASE_PARAM(a_region_consists_of_aligned_blocks, init_gen_params),
 	KUNIT_CASE_PARAM(a_requested_size_is_whole_blocks_within_the_region,
@@ -269,9 +346,13 @@ static struct kunit_case kvm_vmem_blocks_cases[] = {
 			 usable_gen_params),
 	KUNIT_CASE_PARAM(a_request_is_within_the_usable_region,
 			 request_gen_params),
+	KUNIT_CASE_PARAM(no_range_is_too_large_to_be_computed,
+			 large_gen_params),
 	KUNIT_CASE_PARAM(a_range_is_cut_at_the_memslots_borders,
 			 span_gen_params),
 	KUNIT_CASE(the_spans_of_any_range_are_the_range),
+	KUNIT_CASE(the_last_block_of_all_is_in_the_last_memslot),
+	KUNIT_CASE(a_memslot_may_be_a_block),
 	{}
 };
 
