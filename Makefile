@@ -51,6 +51,9 @@ unit check:
 check-quick:
 	@tools/testing/lab/check static unit quick
 
+check-kills:
+	@tools/testing/lab/check kills
+
 demo:
 	@tools/testing/demo/demo
 
@@ -70,6 +73,7 @@ help:
 	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
 	@echo 'make check-quick  those that take less than three minutes'
+	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
 	@echo 'make unit         the tests that need no kernel'
@@ -83,4 +87,4 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench soak help
+	check-quick demo run bench soak check-kills help

@@ -29,6 +29,9 @@ build_and_match_tests() {
 	[[ ${#matching[@]} -gt 0 ]] || die_usage "no test matches '$LAB_TESTS'"
 }
 
+# What tests read of the environment.
+test_variables=(KVM_VMEM_SECONDS KVM_VMEM_KILLS KVM_VMEM_ORDERS KVM_VMEM_SEED)
+
 # The stock guest is large, and only some need it.
 needs_guest() {
 	[[ -n $LAB_GUEST || " ${tests[*]}" == *' linux_'* ]]
@@ -83,9 +86,10 @@ prepare_root() {
 	done >"$root/lab/list"
 	printf 'MODE=%s\nTIMEOUT=%q\nHUGEPAGES=%q\nCOMMAND=%q\n' "$mode" \
 		"$LAB_TIMEOUT" "${LAB_HUGEPAGES:-256}" "${4-}" >"$root/lab/config"
-	if [[ -n ${KVM_VMEM_SECONDS-} ]]; then
-		printf 'export KVM_VMEM_SECONDS=%q\n' "$KVM_VMEM_SECONDS" >>"$root/lab/config"
-	fi
+	for name in "${test_variables[@]}"; do
+		[[ -z ${!name-} ]] ||
+			printf 'export %s=%q\n' "$name" "${!name}" >>"$root/lab/config"
+	done
 	pack_modules "$series" "$root" "${lab_modules[@]}"
 	install_module "$series" "$root"
 }
