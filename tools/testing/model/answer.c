@@ -15,6 +15,7 @@ void answer_clear(struct answer *answer)
 	answer->has_text = false;
 	answer->columns = NULL;
 	answer->nr_columns = 0;
+	answer->has_masks = false;
 	answer->nr_rows = 0;
 }
 
@@ -80,6 +81,19 @@ void answer_row(struct answer *answer, const uint64_t *cells)
 	}
 	memcpy(answer->cells + used, cells, answer->nr_columns * sizeof(*cells));
 	answer->nr_rows++;
+}
+
+void answer_masks(struct answer *answer, const char *const *columns)
+{
+	answer_table(answer, columns, 2);
+	answer->has_masks = true;
+}
+
+void answer_mask(struct answer *answer, uint64_t least, uint64_t most)
+{
+	const uint64_t cells[] = { least, most };
+
+	answer_row(answer, cells);
 }
 
 uint64_t answer_get(const struct answer *answer, const char *name)
@@ -153,6 +167,25 @@ static bool value_matches(const struct answer_value *expected, const struct answ
 		      expected->min, expected->max, actual->min);
 }
 
+static bool masks_match(const struct answer *expected, const struct answer *actual, size_t rows,
+			struct difference *difference)
+{
+	uint64_t least, most, is;
+	size_t i;
+
+	for (i = 0; i < rows; i++) {
+		least = expected->cells[2 * i];
+		most = expected->cells[2 * i + 1];
+		is = actual->cells[i];
+		if ((least & ~is) || (is & ~most))
+			return differ(difference, expected->columns[0],
+				      "%s of row %zu: expected all of 0x%" PRIx64
+				      " and of 0x%" PRIx64 ", is 0x%" PRIx64,
+				      expected->columns[0], i, least, most, is);
+	}
+	return true;
+}
+
 static bool tables_match(const struct answer *expected, const struct answer *actual,
 			 struct difference *difference)
 {
@@ -163,7 +196,9 @@ static bool tables_match(const struct answer *expected, const struct answer *act
 		return differ(difference, "table", "one has a table, the other none");
 	if (actual->nr_rows < rows)
 		rows = actual->nr_rows;
-	for (i = 0; i < rows * expected->nr_columns; i++) {
+	if (expected->has_masks && !masks_match(expected, actual, rows, difference))
+		return false;
+	for (i = 0; !expected->has_masks && i < rows * expected->nr_columns; i++) {
 		if (expected->cells[i] == actual->cells[i])
 			continue;
 		column = expected->columns[i % expected->nr_columns];

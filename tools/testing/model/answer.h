@@ -40,6 +40,8 @@ struct answer_value {
  * @text: The text, zero-terminated
  * @columns: Names of the table's columns; NULL: no table
  * @nr_columns: How many there are
+ * @has_masks: Of the model: the table has one column, whose cells are two masks: which
+ *	bits have to be set, and which may be
  * @nr_rows: How many rows the table has
  * @room: For how many cells there is memory
  * @cells: The table, row by row
@@ -53,6 +55,7 @@ struct answer {
 	char text[ANSWER_TEXT];
 	const char *const *columns;
 	unsigned int nr_columns;
+	bool has_masks;
 	size_t nr_rows;
 	size_t room;
 	uint64_t *cells;
@@ -71,6 +74,10 @@ void answer_text(struct answer *answer, const char *text);
 void answer_table(struct answer *answer, const char *const *columns, unsigned int nr_columns);
 /* As many cells as there are columns. */
 void answer_row(struct answer *answer, const uint64_t *cells);
+
+/* A table of masks, and a row of it. */
+void answer_masks(struct answer *answer, const char *const *columns);
+void answer_mask(struct answer *answer, uint64_t least, uint64_t most);
 
 /* The number of that name, its least; 0 if there is none. */
 uint64_t answer_get(const struct answer *answer, const char *name);

@@ -68,6 +68,11 @@ static void decide(const struct fake *fake, const struct op *op, struct answer *
 		answer->nr_errors = 1;
 	for (i = 0; i < answer->nr_values; i++)
 		answer->values[i].max = answer->values[i].min;
+	for (i = 0; answer->has_masks && i < answer->nr_rows; i++)
+		answer->cells[i] = answer->cells[2 * i];
+	if (answer->has_masks)
+		answer->nr_columns = 1;
+	answer->has_masks = false;
 	/* Where nothing else is. */
 	if ((op->kind == OP_MAP || op->kind == OP_MEMORY) && !answer->nr_errors) {
 		answer->values[0].min = (op->slot * 2 + 1 + (op->kind == OP_MAP)) * 16 * TIB;

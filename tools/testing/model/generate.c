@@ -81,7 +81,7 @@ static void make_disown(struct generator *generator, const struct model *model, 
 static void make_limit(struct generator *generator, const struct model *model, struct op *op)
 {
 	(void)model;
-	op->args[LIMIT_LIMIT] = one_in(generator, 2) ? 4096 : 1 + random_below(generator, 64);
+	op->args[LIMIT_LIMIT] = one_in(generator, 2) ? 4096 : 1 + random_below(generator, 16);
 }
 
 static void make_backlog(struct generator *generator, const struct model *model, struct op *op)
@@ -90,9 +90,24 @@ static void make_backlog(struct generator *generator, const struct model *model,
 	op->args[BACKLOG_MIB] = one_in(generator, 2) ? 1024 : random_below(generator, 64);
 }
 
+/* As many as a device takes, but for a few. */
+static void plan_listeners(struct generator *generator, unsigned int slot)
+{
+	struct op op = { .kind = OP_EVENTFD, .slot = slot };
+	unsigned int i;
+
+	for (i = 0; i < MODEL_MAX_LISTENERS - 2; i++) {
+		op.args[EVENTFD_EVENT] = i % MODEL_NR_EVENTS;
+		op.args[EVENTFD_FD] = i / MODEL_NR_EVENTS;
+		plan(generator, &op);
+	}
+}
+
 static void make_eventfd(struct generator *generator, const struct model *model, struct op *op)
 {
 	(void)model;
+	if (one_in(generator, 200))
+		plan_listeners(generator, op->slot);
 	op->args[EVENTFD_EVENT] = random_below(generator, one_in(generator, 16) ? 6 : 4);
 	op->args[EVENTFD_FD] = one_in(generator, 8) ? random_below(generator, EVENTFD_OTHER + 1) :
 						      random_below(generator, 3);
@@ -124,7 +139,7 @@ static void make_memslots(struct generator *generator, const struct model *model
 
 static void make_text(struct generator *generator, const struct model *model, struct op *op)
 {
-	static const char *const delays[] = { "0", "0", "1", "10", "600000", "4294967295" };
+	static const char *const delays[] = { "0", "0", "1", "3", "600000", "4294967295" };
 	static const char *const wrong_delays[] = {
 		"4294967296", "99999999999999999999", " ", "-1", "soon", "1 2", "0 ms",
 	};
@@ -182,6 +197,13 @@ static const struct weight weights[] = {
 	{ OP_WRITE_WORDS, 130, generate_words, false },
 	{ OP_READ_WORDS, 160, generate_words, false },
 	{ OP_DISCARD, 10, generate_discard, false },
+	{ OP_LSEEK, 20, generate_lseek, false },
+	{ OP_FREEZE, 3, make_action, false },
+	{ OP_THAW, 12, make_action, false },
+	{ OP_GET_BITMAP, 15, generate_get_bitmap, false },
+	{ OP_SET_BITMAP, 4, generate_set_bitmap, false },
+	{ OP_DIRTY_LOG, 12, generate_dirty_log, false },
+	{ OP_GET_DIRTY_LOG, 40, generate_get_dirty_log, false },
 	{ OP_SEAL, 1, NULL, false },
 	{ OP_MAP, 10, generate_map, false },
 	{ OP_UNMAP, 3, generate_map, false },
@@ -190,7 +212,7 @@ static const struct weight weights[] = {
 	{ OP_OPEN, 2, NULL, false },
 	{ OP_OWN, 12, make_own, true },
 	{ OP_DISOWN, 12, make_disown, true },
-	{ OP_LIMIT, 2, make_limit, true },
+	{ OP_LIMIT, 8, make_limit, true },
 	{ OP_BACKLOG, 3, make_backlog, true },
 	{ OP_VM, 1, make_vm, true },
 };

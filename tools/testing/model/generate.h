@@ -53,6 +53,14 @@ void generate_requested_text(struct generator *generator, const struct model *mo
 void generate_words(struct generator *generator, const struct model *model, struct op *op);
 void generate_discard(struct generator *generator, const struct model *model, struct op *op);
 
+/* generate_migration.c */
+void generate_get_bitmap(struct generator *generator, const struct model *model, struct op *op);
+void generate_set_bitmap(struct generator *generator, const struct model *model, struct op *op);
+void generate_dirty_log(struct generator *generator, const struct model *model, struct op *op);
+void generate_get_dirty_log(struct generator *generator, const struct model *model,
+			    struct op *op);
+void generate_lseek(struct generator *generator, const struct model *model, struct op *op);
+
 /* The next but those that are planned already. */
 void plan(struct generator *generator, const struct op *op);
 

@@ -211,6 +211,8 @@ void generate_map(struct generator *generator, const struct model *model, struct
 		op->args[MAP_PROT] = random_below(generator, PROT_IS_RWX + 1);
 	if (one_in(generator, 8))
 		op->args[MAP_SHARING] = IS_PRIVATE;
+	if (one_in(generator, 3))
+		op->args[MAP_BY] = BY_MEMORY_FD;
 }
 
 static void choose_wrong_attach(struct generator *generator, const struct model_device *device,
@@ -286,6 +288,13 @@ static void plan_attach(struct generator *generator, const struct model *model, 
 	struct op op = { .kind = OP_MAP, .slot = slot };
 	unsigned int i;
 
+	/* A device that is attached may be restored, the first thing. */
+	if (one_in(generator, 8)) {
+		op.kind = OP_SET_BITMAP;
+		generate_set_bitmap(generator, model, &op);
+		plan(generator, &op);
+		op = (struct op){ .kind = OP_MAP, .slot = slot };
+	}
 	generate_attach(generator, model, &attach);
 	plan(generator, &attach);
 	if (!is_mapped(of)) {

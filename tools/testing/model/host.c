@@ -133,6 +133,13 @@ static void (*const functions[NR_OPS])(struct host *host, const struct op *op,
 	[OP_WRITE_WORDS] = host_words,
 	[OP_READ_WORDS] = host_words,
 	[OP_DISCARD] = host_discard,
+	[OP_LSEEK] = host_lseek,
+	[OP_FREEZE] = host_action,
+	[OP_THAW] = host_action,
+	[OP_GET_BITMAP] = host_get_bitmap,
+	[OP_SET_BITMAP] = host_set_bitmap,
+	[OP_DIRTY_LOG] = host_action,
+	[OP_GET_DIRTY_LOG] = host_get_dirty_log,
 };
 
 static void host_run(void *self, const struct op *op, struct answer *answer)

@@ -94,6 +94,14 @@ void host_bitmap(struct host *host, const struct op *op, struct answer *answer);
 void host_sysfs(struct host *host, const struct op *op, struct answer *answer);
 void host_settle(struct host *host, const struct op *op, struct answer *answer);
 
+/* host_migration.c */
+void host_get_bitmap(struct host *host, const struct op *op, struct answer *answer);
+void host_set_bitmap(struct host *host, const struct op *op, struct answer *answer);
+void host_get_dirty_log(struct host *host, const struct op *op, struct answer *answer);
+void host_lseek(struct host *host, const struct op *op, struct answer *answer);
+void *host_map_memory_fd(struct host_slot *slot, uint64_t size, int prot, int flags,
+			 uint64_t offset);
+
 /* host_watch.c */
 bool host_watch(void *self, unsigned int slot, struct difference *difference);
 

@@ -160,9 +160,16 @@ void host_request(struct host *host, const struct op *op, struct answer *answer)
 
 void host_action(struct host *host, const struct op *op, struct answer *answer)
 {
-	unsigned long cmd = op->kind == OP_RESET ? KVM_VMEM_RESET : KVM_VMEM_PREPARE_REMOVE;
+	static const unsigned long cmds[NR_OPS] = {
+		[OP_RESET] = KVM_VMEM_RESET,
+		[OP_PREPARE_REMOVE] = KVM_VMEM_PREPARE_REMOVE,
+		[OP_FREEZE] = KVM_VMEM_FREEZE,
+		[OP_THAW] = KVM_VMEM_THAW,
+		[OP_DIRTY_LOG] = KVM_VMEM_SET_DIRTY_LOG,
+	};
 
-	answer_return(answer, vmem_action(host->slots[op->slot].dev, cmd, op->args[ACTION_FLAGS]));
+	answer_return(answer, vmem_action(host->slots[op->slot].dev, cmds[op->kind],
+					  op->args[ACTION_FLAGS]));
 }
 
 void host_requested(struct host *host, const struct op *op, struct answer *answer)

@@ -64,14 +64,16 @@ void host_map(struct host *host, const struct op *op, struct answer *answer)
 	};
 	struct host_slot *slot = &host->slots[op->slot];
 	struct host_mapping *mapping = &slot->mappings[op->args[MAP_WHICH]];
+	int flags = op->args[MAP_SHARING] == IS_SHARED ? MAP_SHARED : MAP_PRIVATE;
 	uint64_t offset = op->args[MAP_OFFSET], size = op->args[MAP_SIZE];
 	void *addr;
 
 	if (slot->dev >= 0)
 		host_drop_mapping(slot, op->args[MAP_WHICH]);
-	addr = mmap(NULL, size, prots[op->args[MAP_PROT]],
-		    op->args[MAP_SHARING] == IS_SHARED ? MAP_SHARED : MAP_PRIVATE, slot->dev,
-		    offset);
+	if (op->args[MAP_BY] == BY_MEMORY_FD)
+		addr = host_map_memory_fd(slot, size, prots[op->args[MAP_PROT]], flags, offset);
+	else
+		addr = mmap(NULL, size, prots[op->args[MAP_PROT]], flags, slot->dev, offset);
 	if (!answer_return(answer, addr == MAP_FAILED ? -errno : 0))
 		return;
 	*mapping = (struct host_mapping){ addr, size, offset };

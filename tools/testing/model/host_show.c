@@ -160,7 +160,7 @@ void host_sysfs(struct host *host, const struct op *op, struct answer *answer)
 	static const char *const names[] = {
 		"addr", "region_size", "block_size", "node_id", "size", "requested_size",
 		"usable_region_size", "memslot_size", "memslots_total", "memslots_active",
-		"memslots_idle", "retire_delay_ms",
+		"memslots_idle", "frozen", "dirty_log", "retire_delay_ms",
 	};
 	const struct host_slot *slot = &host->slots[op->slot];
 	uint64_t pending, pid;

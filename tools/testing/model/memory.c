@@ -90,10 +90,25 @@ void memory_write(struct memory *memory, uint64_t offset, uint64_t value)
 
 void memory_populate(struct memory *memory, uint64_t offset, uint64_t size)
 {
-	uint64_t end = offset + size;
+	uint64_t page = offset / MEMORY_PAGE, end = (offset + size) / MEMORY_PAGE;
+	struct memory_chunk *chunk = NULL;
 
-	for (; offset < end; offset += MEMORY_PAGE)
-		touch(memory, offset);
+	for (; page < end; page++) {
+		if (!chunk || page % PAGES == 0)
+			chunk = get_chunk(memory, page / PAGES);
+		if (chunk->pages[page % PAGES])
+			continue;
+		chunk->pages[page % PAGES] = zeroes;
+		chunk->nr++;
+	}
+}
+
+bool memory_has_page(const struct memory *memory, uint64_t offset)
+{
+	size_t i = find(memory, offset / MEMORY_CHUNK);
+
+	return i < memory->nr && memory->chunks[i]->index == offset / MEMORY_CHUNK &&
+	       memory->chunks[i]->pages[offset % MEMORY_CHUNK / MEMORY_PAGE];
 }
 
 static void drop_page(struct memory_chunk *chunk, unsigned int page)

@@ -47,6 +47,7 @@ void memory_write(struct memory *memory, uint64_t offset, uint64_t value);
 void memory_populate(struct memory *memory, uint64_t offset, uint64_t size);
 /* Whole pages are gone and read as zero; of huge pages, whole ones. */
 void memory_discard(struct memory *memory, uint64_t offset, uint64_t size);
+bool memory_has_page(const struct memory *memory, uint64_t offset);
 /* Whether any page of a range may be there. */
 bool memory_is_there(const struct memory *memory, uint64_t offset, uint64_t size);
 /* How much the host has given, in bytes: at least and at most. */

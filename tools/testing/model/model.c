@@ -91,6 +91,8 @@ static void close_device(struct model_slot *slot)
 	if (device->attached)
 		vm_put(device->vm);
 	memory_free(&device->memory);
+	memory_free(&device->dirty);
+	memory_free(&device->maybe_dirty);
 	free(device->memslots);
 	free(device->plugged);
 	memset(device, 0, sizeof(*device));
@@ -289,6 +291,13 @@ static const struct {
 	[OP_WRITE_WORDS] = { model_words, NEEDS_NOTHING, false },
 	[OP_READ_WORDS] = { model_words, NEEDS_NOTHING, false },
 	[OP_DISCARD] = { model_discard, NEEDS_NOTHING, false },
+	[OP_LSEEK] = { model_lseek, NEEDS_OPEN, false },
+	[OP_FREEZE] = { model_freeze, NEEDS_SETUP, false },
+	[OP_THAW] = { model_freeze, NEEDS_SETUP, false },
+	[OP_GET_BITMAP] = { model_get_bitmap, NEEDS_ATTACH, false },
+	[OP_SET_BITMAP] = { model_set_bitmap, NEEDS_ATTACH, false },
+	[OP_DIRTY_LOG] = { model_dirty_log, NEEDS_ATTACH, false },
+	[OP_GET_DIRTY_LOG] = { model_get_dirty_log, NEEDS_ATTACH, false },
 };
 
 bool model_is_shared(enum op_kind kind)
@@ -327,6 +336,13 @@ static bool has_unknown_flags(const struct op *op)
 		{ OP_REQUESTED, REQUESTED_FLAGS, 0 },
 		{ OP_PREPARE_REMOVE, ACTION_FLAGS, KVM_VMEM_PREPARE_REMOVE_CANCEL },
 		{ OP_EVENTFD, EVENTFD_FLAGS, KVM_VMEM_EVENTFD_DEASSIGN },
+		{ OP_FREEZE, ACTION_FLAGS, 0 },
+		{ OP_THAW, ACTION_FLAGS, 0 },
+		{ OP_GET_BITMAP, BITMAP_FLAGS, 0 },
+		{ OP_SET_BITMAP, RESTORE_FLAGS, 0 },
+		{ OP_DIRTY_LOG, ACTION_FLAGS, KVM_VMEM_DIRTY_LOG_ENABLE |
+					      KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT },
+		{ OP_GET_DIRTY_LOG, BITMAP_FLAGS, 0 },
 	};
 	unsigned int i;
 

@@ -108,6 +108,9 @@ struct model_counters {
  * @is_setup: SETUP was done; what follows is valid
  * @attached: ATTACH was done
  * @removing: PREPARE_REMOVE was done
+ * @frozen: FREEZE was done
+ * @used: A block is or was plugged
+ * @logging: SET_DIRTY_LOG was done
  * @id: Its number
  * @flags: Flags of SETUP
  * @node: NUMA node
@@ -134,6 +137,8 @@ struct model_counters {
  * @retire_delay: In milliseconds
  * @pending: How much may be waiting to be discarded, at most
  * @memory: Protected backing
+ * @dirty: Its pages that have to be dirty are there
+ * @maybe_dirty: Those that may be dirty are there, or in @dirty
  * @counters: What it counts
  * @nr_listeners: How many listeners there are
  * @listeners: The listeners
@@ -143,6 +148,9 @@ struct model_device {
 	bool is_setup;
 	bool attached;
 	bool removing;
+	bool frozen;
+	bool used;
+	bool logging;
 	uint32_t id;
 	uint32_t flags;
 	uint16_t node;
@@ -169,6 +177,8 @@ struct model_device {
 	uint32_t retire_delay;
 	uint64_t pending;
 	struct memory memory;
+	struct memory dirty;
+	struct memory maybe_dirty;
 	struct model_counters counters;
 	unsigned int nr_listeners;
 	struct model_listener listeners[MODEL_MAX_LISTENERS];
@@ -290,6 +300,8 @@ void model_setup(struct model *model, const struct op *op, struct answer *answer
 
 /* model_vm.c */
 void vm_put(struct model_vm *vm);
+void vm_errors(const struct model_vm *vm, uint32_t id, uint64_t gpa, uint64_t size,
+	       struct answer *answer);
 bool vm_refuses(const struct model_vm *vm, uint32_t id, uint64_t gpa, uint64_t size);
 void model_new_vm(struct model *model, const struct op *op, struct answer *answer);
 void model_own(struct model *model, const struct op *op, struct answer *answer);
@@ -299,6 +311,8 @@ void model_attach(struct model *model, const struct op *op, struct answer *answe
 /* model_memslots.c */
 uint64_t memslot_size_of(const struct model_device *device, uint32_t index);
 uint32_t count_memslots(const struct model_device *device, bool active);
+void count_kvm_calls(struct model_device *device, uint64_t nr_memslots);
+void memslots_mapped(struct model_slot *slot, uint64_t nr);
 uint32_t memslots_refused(const struct model_device *device, uint64_t offset, uint64_t size,
 			  uint32_t *nr_absent);
 bool memslots_map(struct model_slot *slot, uint64_t offset, uint64_t size);
@@ -306,6 +320,7 @@ void memslots_forget_idle(struct model_slot *slot, uint64_t offset, uint64_t siz
 
 /* model_requests.c */
 bool range_is_valid(const struct model_device *device, uint64_t addr, uint64_t nb);
+void set_plugged(struct model_device *device, uint64_t first, uint64_t nb, bool plugged);
 void model_request(struct model *model, const struct op *op, struct answer *answer);
 void model_reset(struct model *model, const struct op *op, struct answer *answer);
 
@@ -316,6 +331,7 @@ void model_seal(struct model *model, const struct op *op, struct answer *answer)
 void model_map(struct model *model, const struct op *op, struct answer *answer);
 void model_unmap(struct model *model, const struct op *op, struct answer *answer);
 void model_discard(struct model *model, const struct op *op, struct answer *answer);
+void model_lseek(struct model *model, const struct op *op, struct answer *answer);
 
 /* model_words.c */
 void model_words(struct model *model, const struct op *op, struct answer *answer);
@@ -327,6 +343,15 @@ void model_eventfd(struct model *model, const struct op *op, struct answer *answ
 void model_events(struct model *model, const struct op *op, struct answer *answer);
 void model_read(struct model *model, const struct op *op, struct answer *answer);
 void model_poll(struct model *model, const struct op *op, struct answer *answer);
+
+/* model_migration.c */
+void device_wrote(struct model_device *device, uint64_t offset);
+void device_read(struct model_device *device, uint64_t offset);
+void model_freeze(struct model *model, const struct op *op, struct answer *answer);
+void model_get_bitmap(struct model *model, const struct op *op, struct answer *answer);
+void model_set_bitmap(struct model *model, const struct op *op, struct answer *answer);
+void model_dirty_log(struct model *model, const struct op *op, struct answer *answer);
+void model_get_dirty_log(struct model *model, const struct op *op, struct answer *answer);
 
 /* model_show.c */
 void model_config(struct model *model, const struct op *op, struct answer *answer);
@@ -340,5 +365,7 @@ void model_settle(struct model *model, const struct op *op, struct answer *answe
 extern const char *const memslot_columns[7];
 extern const char *const bitmap_columns[1];
 extern const char *const event_columns[1];
+extern const char *const word_columns[1];
+extern const char *const dirty_columns[1];
 
 #endif /* VMEM_MODEL_MODEL_H */

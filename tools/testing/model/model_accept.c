@@ -3,12 +3,16 @@
  * Which operations the model has an opinion of, whatever came before; and what it learns
  * where it has none.
  */
+#define _GNU_SOURCE
 #include "model.h"
+
+#include <unistd.h>
 
 #define MOST_MEMORY	(16 * TIB)	/* that is mapped at once */
 #define MOST_REGION	(64 * TIB)
 #define MOST_HUGETLB	(64 * MIB)	/* as the pool is small */
 #define MOST_BLOCKS	(1ULL << 22)
+#define MOST_PAGES	(1ULL << 16)	/* that are looked at for being dirty */
 #define KNOWN_ADDRESSES	(1ULL << 45)
 
 static const struct model_mapping *mapping_of(const struct model *model, const struct op *op,
@@ -101,8 +105,9 @@ static bool accepts_map(const struct model *model, const struct op *op)
 	uint64_t size = op->args[MAP_SIZE], offset = op->args[MAP_OFFSET];
 
 	return op->args[MAP_WHICH] <= MAPPING_EXTRA && op->args[MAP_PROT] <= PROT_IS_RWX &&
-	       op->args[MAP_SHARING] <= IS_PRIVATE && size && size <= MOST_MEMORY &&
-	       offset <= MOST_REGION && size % MEMORY_PAGE == 0 && offset % MEMORY_PAGE == 0 &&
+	       op->args[MAP_SHARING] <= IS_PRIVATE && op->args[MAP_BY] <= BY_MEMORY_FD &&
+	       size && size <= MOST_MEMORY && offset <= MOST_REGION &&
+	       size % MEMORY_PAGE == 0 && offset % MEMORY_PAGE == 0 &&
 	       !mapping_is_in_use(model, op, op->args[MAP_WHICH]);
 }
 
@@ -217,6 +222,36 @@ static bool accepts_request(const struct model *model, const struct op *op)
 	       (!op->args[REQUEST_FLAGS] && model->slots[op->slot].device.retire_delay >= 60000);
 }
 
+/* Where huge pages may be, or memory that is still to be freed, is the host's affair. */
+static bool accepts_lseek(const struct model_device *device, const struct op *op)
+{
+	if (op->args[LSEEK_WHENCE] > SEEK_HOLE + 1 || op->args[LSEEK_OFFSET] > MOST_REGION)
+		return false;
+	return !device->is_setup || !device_is_protected(device) ||
+	       op->args[LSEEK_WHENCE] < SEEK_DATA || op->args[LSEEK_WHENCE] > SEEK_HOLE ||
+	       (!device->pending && device->memory.pages == PAGES_SMALL);
+}
+
+static bool accepts_set_bitmap(const struct model_slot *slot, const struct op *op)
+{
+	const struct model_device *device = &slot->device;
+	uint32_t nr_absent;
+
+	if (op->args[RESTORE_NB] > 2 * MOST_BLOCKS || op->args[RESTORE_NODE] > UINT16_MAX ||
+	    op->args[RESTORE_RESERVED0] > UINT16_MAX ||
+	    op->args[RESTORE_RESERVED1] > UINT32_MAX || op->args[RESTORE_FLAGS] > UINT32_MAX)
+		return false;
+	/* As with a PLUG that is refused. */
+	return !device->attached || !device->has_file ||
+	       !memslots_refused(device, 0, device->region, &nr_absent) ||
+	       !memory_is_there(&slot->user.memory, 0, UINT64_MAX);
+}
+
+static bool accepts_dirty_range(const struct op *op)
+{
+	return op->args[BITMAP_NB] <= MOST_PAGES && op->args[BITMAP_FLAGS] <= UINT32_MAX;
+}
+
 bool model_accepts(const struct model *model, const struct op *op)
 {
 	const struct model_slot *slot = &model->slots[op->slot];
@@ -262,6 +297,19 @@ bool model_accepts(const struct model *model, const struct op *op)
 		return accepts_words(model, op);
 	case OP_DISCARD:
 		return accepts_discard(model, op);
+	case OP_LSEEK:
+		return accepts_lseek(&slot->device, op);
+	case OP_GET_BITMAP:
+		return op->args[BITMAP_NB] <= 2 * MOST_BLOCKS &&
+		       op->args[BITMAP_FLAGS] <= UINT32_MAX;
+	case OP_SET_BITMAP:
+		return accepts_set_bitmap(slot, op);
+	case OP_DIRTY_LOG:
+		/* No VM here has KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2. */
+		return op->args[ACTION_FLAGS] <= UINT32_MAX &&
+		       (op->args[ACTION_FLAGS] & 3) != 3;
+	case OP_GET_DIRTY_LOG:
+		return accepts_dirty_range(op);
 	default:
 		return true;
 	}

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The VMM's memory and mappings in the model, and what is discarded. */
+#define _GNU_SOURCE
 #include "model.h"
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The module discards from the file of user backing. @offset is that in the region. */
 void slot_discard_file(struct model_slot *slot, uint64_t offset, uint64_t size)
@@ -62,7 +64,9 @@ void model_map(struct model *model, const struct op *op, struct answer *answer)
 	/* The VMM puts it in the place of what it had there. */
 	drop_mapping(slot, op->args[MAP_WHICH]);
 	if (!device->is_setup || !device_is_protected(device)) {
-		answer_error(answer, ENODEV);
+		/* There is no file of the memory to map. */
+		answer_error(answer, device->is_setup && op->args[MAP_BY] == BY_MEMORY_FD ?
+			     EOPNOTSUPP : ENODEV);
 		return;
 	}
 	if (op->args[MAP_SHARING] == IS_PRIVATE || size > device->region ||
@@ -97,4 +101,35 @@ void model_discard(struct model *model, const struct op *op, struct answer *answ
 	else
 		memory_discard(&slot->user.memory, op->args[DISCARD_OFFSET],
 			       op->args[DISCARD_SIZE]);
+}
+
+/* The first page from @offset on that is there, or is not; @end if there is none. */
+static uint64_t next_page(const struct memory *memory, uint64_t offset, uint64_t end, bool there)
+{
+	while (offset < end && memory_has_page(memory, offset) != there)
+		offset = (offset / MEMORY_PAGE + 1) * MEMORY_PAGE;
+	return offset < end ? offset : end;
+}
+
+/*
+ * "SEEK_DATA and SEEK_HOLE find what of protected backing has memory on the host [...] as
+ * with any sparse file", whose end is a hole.
+ */
+void model_lseek(struct model *model, const struct op *op, struct answer *answer)
+{
+	const struct model_device *device = &model->slots[op->slot].device;
+	bool data = op->args[LSEEK_WHENCE] == SEEK_DATA;
+	uint64_t offset = op->args[LSEEK_OFFSET], found;
+
+	if (!device->is_setup || !device_is_protected(device))
+		answer_error(answer, ESPIPE);
+	if (!data && op->args[LSEEK_WHENCE] != SEEK_HOLE)
+		answer_error(answer, EINVAL);
+	if (answer->nr_errors)
+		return;
+	found = next_page(&device->memory, offset, device->region, data);
+	if (offset >= device->region || (data && found == device->region))
+		answer_error(answer, ENXIO);
+	else
+		answer_value(answer, "found", found);
 }

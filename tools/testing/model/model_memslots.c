@@ -21,12 +21,19 @@ uint32_t count_memslots(const struct model_device *device, bool active)
 	return nr;
 }
 
-static void count_kvm_calls(struct model_device *device, uint64_t nr_memslots)
+void count_kvm_calls(struct model_device *device, uint64_t nr_memslots)
 {
 	uint64_t nr = nr_memslots * __builtin_popcount(device->spaces);
 
 	device->counters.kvm_calls.min += nr;
 	device->counters.kvm_calls.max += nr;
+}
+
+void memslots_mapped(struct model_slot *slot, uint64_t nr)
+{
+	count_kvm_calls(&slot->device, nr);
+	if (nr)
+		slot_signal(slot, KVM_VMEM_EVENT_MEMSLOTS, 1);
 }
 
 /* How many memslots of a range KVM would not take, of those that it does not know. */
@@ -67,9 +74,7 @@ bool memslots_map(struct model_slot *slot, uint64_t offset, uint64_t size)
 	}
 	for (i = first; i <= last; i++)
 		device->memslots[i].known = true;
-	count_kvm_calls(device, nr);
-	if (nr)
-		slot_signal(slot, KVM_VMEM_EVENT_MEMSLOTS, 1);
+	memslots_mapped(slot, nr);
 	return true;
 }
 

@@ -24,7 +24,8 @@ static uint64_t count_plugged(const struct model_device *device, uint64_t first,
 	return plugged;
 }
 
-static void set_plugged(struct model_device *device, uint64_t first, uint64_t nb, bool plugged)
+/* "Every page of a block that was plugged or unplugged meanwhile" is dirty. */
+void set_plugged(struct model_device *device, uint64_t first, uint64_t nb, bool plugged)
 {
 	uint64_t i;
 	uint32_t j;
@@ -33,6 +34,10 @@ static void set_plugged(struct model_device *device, uint64_t first, uint64_t nb
 		if (device->plugged[i] == plugged)
 			continue;
 		device->plugged[i] = plugged;
+		if (plugged)
+			device->used = true;
+		if (device->logging)
+			memory_populate(&device->dirty, i * device->block, device->block);
 		j = i * device->block / device->memslot;
 		device->memslots[j].nr_plugged += plugged ? 1 : -1;
 		device->size += plugged ? device->block : -device->block;
@@ -50,7 +55,7 @@ static int do_plug(struct model_slot *slot, uint64_t addr, uint64_t nb)
 		return VIRTIO_MEM_RESP_NACK;
 	if (count_plugged(device, offset / device->block, nb))
 		return VIRTIO_MEM_RESP_ERROR;
-	if (!memslots_map(slot, offset, size))
+	if (device->frozen || !memslots_map(slot, offset, size))
 		return VIRTIO_MEM_RESP_BUSY;
 	set_plugged(device, offset / device->block, nb, true);
 	if (device_is(device, KVM_VMEM_SETUP_PREALLOC))
@@ -86,7 +91,7 @@ static int do_unplug(struct model *model, struct model_slot *slot, const struct 
 	if (!range_is_valid(device, addr, nb) ||
 	    count_plugged(device, offset / device->block, nb) != nb)
 		return VIRTIO_MEM_RESP_ERROR;
-	if (device->has_file && slot->user.sealed)
+	if (device->frozen || (device->has_file && slot->user.sealed))
 		return VIRTIO_MEM_RESP_BUSY;
 	set_plugged(device, offset / device->block, nb, false);
 	give_back(model, slot, offset, size, size,
@@ -103,7 +108,7 @@ static int do_unplug_all(struct model *model, struct model_slot *slot, bool sync
 	struct model_device *device = &slot->device;
 
 	if (device->size) {
-		if (device->has_file && slot->user.sealed)
+		if (device->frozen || (device->has_file && slot->user.sealed))
 			return VIRTIO_MEM_RESP_BUSY;
 		give_back(model, slot, 0, device->region, device->size, sync);
 		set_plugged(device, 0, device->region / device->block, false);

@@ -56,7 +56,9 @@ void model_info(struct model *model, const struct op *op, struct answer *answer)
 	answer_value(answer, "id", device->id);
 	answer_value(answer, "setup_flags", device->flags);
 	answer_value(answer, "device_state", (attached ? KVM_VMEM_INFO_ATTACHED : 0) |
-		     (device->removing ? KVM_VMEM_INFO_REMOVAL_PENDING : 0));
+		     (device->removing ? KVM_VMEM_INFO_REMOVAL_PENDING : 0) |
+		     (device->frozen ? KVM_VMEM_INFO_FROZEN : 0) |
+		     (device->logging ? KVM_VMEM_INFO_DIRTY_LOG : 0));
 	answer_value(answer, "node_id", device->node);
 	answer_value(answer, "addr", device->addr);
 	answer_value(answer, "max_size", device->region);
@@ -154,6 +156,8 @@ void model_sysfs(struct model *model, const struct op *op, struct answer *answer
 	answer_value(answer, "memslots_total", device->nr_memslots);
 	answer_value(answer, "memslots_active", count_memslots(device, true));
 	answer_value(answer, "memslots_idle", count_memslots(device, false));
+	answer_value(answer, "frozen", device->frozen);
+	answer_value(answer, "dirty_log", device->logging);
 	answer_value(answer, "retire_delay_ms", device->retire_delay);
 	/* "Process id of the VM's process [...] 0 before the device is attached" */
 	answer_value(answer, "pid_is_mine", device->attached);

@@ -38,6 +38,15 @@ static bool vm_has_id(const struct model_vm *vm, uint32_t id)
 	return id == 0;
 }
 
+void vm_errors(const struct model_vm *vm, uint32_t id, uint64_t gpa, uint64_t size,
+	       struct answer *answer)
+{
+	if (vm_has_id(vm, id))
+		answer_error(answer, EINVAL);
+	if (vm_has_memory_at(vm, gpa, size))
+		answer_error(answer, EEXIST);
+}
+
 bool vm_refuses(const struct model_vm *vm, uint32_t id, uint64_t gpa, uint64_t size)
 {
 	return vm_has_id(vm, id) || vm_has_memory_at(vm, gpa, size);

@@ -120,6 +120,9 @@ void model_words(struct model *model, const struct op *op, struct answer *answer
 			break;
 		}
 		mmio += outcome == IS_MMIO;
+		if (is_guest && outcome == IS_MEMORY)
+			(op->kind == OP_WRITE_WORDS ? device_wrote : device_read)(&slot->device,
+										  offset);
 		do_word(memory, op, outcome, offset + shift_of(slot, op),
 			op->args[WORDS_VALUE] + i, answer);
 	}

@@ -28,10 +28,12 @@ static const char *const fd_words[] = {
 static const char *const which_words[] = { "main", "extra", "none", NULL };
 static const char *const prot_words[] = { "rw", "r", "rwx", NULL };
 static const char *const sharing_words[] = { "shared", "private", NULL };
+static const char *const by_words[] = { "device", "memory", NULL };
 static const char *const vm_fd_words[] = { "good", "closed", "other", NULL };
 static const char *const via_words[] = { "main", "extra", "pipe", "guest", NULL };
 
 #define REQUEST { { "addr" }, { "nb" }, { "flags" } }
+#define RANGE { { "first" }, { "nb" }, { "flags" } }
 #define WORDS { { "via", via_words }, { "offset" }, { "count" }, { "stride" }, { "value" } }
 
 static const struct {
@@ -54,7 +56,7 @@ static const struct {
 	} },
 	[OP_MAP] = { "map", {
 		{ "which", which_words }, { "offset" }, { "size" }, { "prot", prot_words },
-		{ "sharing", sharing_words },
+		{ "sharing", sharing_words }, { "by", by_words },
 	} },
 	[OP_UNMAP] = { "unmap", { { "which", which_words } } },
 	[OP_ATTACH] = { "attach", {
@@ -85,7 +87,29 @@ static const struct {
 	[OP_WRITE_WORDS] = { "write_words", WORDS },
 	[OP_READ_WORDS] = { "read_words", WORDS },
 	[OP_DISCARD] = { "discard", { { "offset" }, { "size" } } },
+	[OP_LSEEK] = { "lseek", { { "whence" }, { "offset" } } },
+	[OP_FREEZE] = { "freeze", { { "flags" } } },
+	[OP_THAW] = { "thaw", { { "flags" } } },
+	[OP_GET_BITMAP] = { "get_bitmap", RANGE },
+	[OP_SET_BITMAP] = { "set_bitmap", {
+		{ "addr" }, { "region" }, { "block" }, { "usable" }, { "node" }, { "nb" },
+		{ "first" }, { "set" }, { "first2" }, { "set2" }, { "reserved0" },
+		{ "reserved1" }, { "flags" },
+	} },
+	[OP_DIRTY_LOG] = { "dirty_log", { { "flags" } } },
+	[OP_GET_DIRTY_LOG] = { "get_dirty_log", RANGE },
 };
+
+static bool is_in(uint64_t block, uint64_t first, uint64_t nb)
+{
+	return block >= first && block - first < nb;
+}
+
+bool op_restores(const struct op *op, uint64_t block)
+{
+	return is_in(block, op->args[RESTORE_FIRST], op->args[RESTORE_SET]) ||
+	       is_in(block, op->args[RESTORE_FIRST2], op->args[RESTORE_SET2]);
+}
 
 const char *op_name(enum op_kind kind)
 {

@@ -179,6 +179,9 @@ static bool changes_blocks(enum op_kind kind)
 	case OP_CONFIG:
 	case OP_SYSFS:
 	case OP_SETTLE:
+	case OP_LSEEK:
+	case OP_GET_BITMAP:
+	case OP_GET_DIRTY_LOG:
 		return false;
 	default:
 		return true;

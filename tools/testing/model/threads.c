@@ -60,7 +60,7 @@ static bool next_op(struct thread *thread, size_t *position, struct op *op)
 	const struct episode *episode = thread->common->episode;
 
 	if (!episode->replay) {
-		if (++*position > episode->nr_ops / episode->nr_threads)
+		if (++*position > (episode->nr_ops - 1) / episode->nr_threads + 1)
 			return false;
 		generate(&thread->generator, &thread->common->runner.model, op);
 		return true;

@@ -9,6 +9,10 @@
 
 #include <kselftest_harness.h>
 
+/* Some waits for what takes its time, and machines are busy. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 300
+
 #define MOST_EPISODES	200
 #define SEED		1
 /* That are left of a thousand. */
@@ -157,6 +161,39 @@ TEST_F(good, a_device_without_mistakes_makes_no_difference)
 		ASSERT_EQ(RUN_SAME, episode_run(&self->episode)) {
 			TH_LOG("%s", self->episode.failure.difference.text);
 		}
+}
+
+TEST_F(good, nor_do_several_threads)
+{
+	unsigned int i;
+
+	self->episode.nr_threads = 3;
+	self->episode.nr_slots = 6;
+	for (i = 0; i < 10; i++, self->episode.seed++)
+		ASSERT_EQ(RUN_SAME, episode_run(&self->episode)) {
+			TH_LOG("%s", self->episode.failure.difference.text);
+		}
+}
+
+/* What several threads did, one after another shows the same difference. */
+TEST(a_difference_that_threads_make_is_made_short)
+{
+	struct target target;
+	struct episode episode = {
+		.target = &target,
+		.nr_threads = 3,
+		.nr_slots = 6,
+		.nr_ops = 3000,
+		.seed = SEED,
+	};
+	unsigned int nr_runs;
+
+	fake_open(&target, MISTAKE_LEAK);
+	ASSERT_LT(0, find(&target, &episode));
+	ASSERT_TRUE(minimise(&target, &episode.script, &episode.failure, &nr_runs));
+	ASSERT_GE(MOST_OPS, episode.script.nr);
+	script_free(&episode.script);
+	fake_close(&target);
 }
 
 TEST_F(good, the_same_seed_gives_the_same_operations)

@@ -336,6 +336,91 @@ TEST_F(a_model, locks_the_requested_size_of_what_is_to_be_removed)
 	test_says("requested 0 size=0x200000");
 }
 
+TEST_F(a_model, answers_BUSY_while_it_is_frozen)
+{
+	test_device();
+	test_says("eventfd 0 event=1 fd=0");
+	test_error(EALREADY, "thaw 0");
+	test_response(ACK, "plug 0 addr=0x100000000 nb=1");
+	test_says("freeze 0");
+	test_error(EALREADY, "freeze 0");
+	test_response(ERROR, "plug 0 addr=0x100000000 nb=1");
+	test_response(BUSY, "plug 0 addr=0x100200000 nb=1");
+	test_response(BUSY, "unplug 0 addr=0x100000000 nb=1");
+	test_response(BUSY, "unplug_all 0");
+	test_error(EBUSY, "reset 0");
+	test_says("thaw 0");
+	test_response(ACK, "unplug_all 0");
+	test_says("freeze 0");
+	test_response(ACK, "unplug_all 0");
+	test_says("events 0");
+	ASSERT_EQ(1, self->answer.cells[0]);
+}
+
+#define RESTORE "set_bitmap 0 addr=0x100000000 region=0x40000000 block=0x200000 nb=512 "
+
+TEST_F(a_model, restores_in_the_order_of_the_header)
+{
+	test_device();
+	test_error(EADDRNOTAVAIL, "set_bitmap 0");
+	test_error(ERANGE, "set_bitmap 0 addr=0x100000000");
+	test_error(EDOM, "set_bitmap 0 addr=0x100000000 region=0x40000000");
+	test_error(EMSGSIZE, "set_bitmap 0 addr=0x100000000 region=0x40000000 block=0x200000");
+	test_error(ENXIO, RESTORE "node=1");
+	test_error(EINVAL, RESTORE "usable=0x3fe00000");
+	test_says("requested 0 size=0x200000");
+	test_error(EDQUOT, RESTORE "usable=0x40000000 first=4 set=1 first2=510 set2=1");
+	test_error(EINVAL, RESTORE "usable=0x1fe00000 first=255 set=1");
+	test_says(RESTORE "usable=0x20000000 first=255 set=1");
+	test_value(0x20000000, "usable_region_size", "info 0");
+	ASSERT_EQ(2 * MIB, answer_get(&self->answer, "size"));
+	test_says("get_bitmap 0 first=191 nb=65");
+	ASSERT_EQ(2, self->answer.nr_rows);
+	ASSERT_EQ(0, self->answer.cells[0]);
+	ASSERT_EQ(1, self->answer.cells[1]);
+	test_response(ACK, "unplug_all 0");
+	test_error(EBUSY, RESTORE "usable=0x20000000");
+}
+
+TEST_F(a_model, logs_what_guests_write_and_what_is_plugged)
+{
+	test_device();
+	test_response(ACK, "plug 0 addr=0x100000000 nb=1");
+	test_error(ENOENT, "get_dirty_log 0 nb=1");
+	test_says("dirty_log 0 flags=1");
+	test_error(EALREADY, "dirty_log 0 flags=1");
+	test_error(EINVAL, "dirty_log 0 flags=2");
+	test_says("write_words 0 via=guest offset=0x1000 count=1");
+	test_says("read_words 0 via=guest offset=0x3000 count=1");
+	test_says("write_words 0 offset=0x4000 count=1");
+	test_says("get_dirty_log 0 nb=64");
+	ASSERT_EQ(1, self->answer.nr_rows);
+	ASSERT_EQ(2, self->answer.cells[0]);
+	ASSERT_EQ(10, self->answer.cells[1]);
+	test_response(ACK, "plug 0 addr=0x100200000 nb=1");
+	test_says("get_dirty_log 0 first=510 nb=4");
+	ASSERT_EQ(12, self->answer.cells[0]);
+	test_says("get_dirty_log 0 nb=514");
+	ASSERT_EQ(0, self->answer.cells[0]);
+	ASSERT_EQ(0, self->answer.cells[16]);
+	test_says("dirty_log 0");
+	test_error(ENOENT, "get_dirty_log 0 nb=1");
+}
+
+TEST_F(a_model, finds_data_and_holes)
+{
+	test_device();
+	test_error(ENXIO, "lseek 0 whence=3");
+	test_value(5, "found", "lseek 0 whence=4 offset=5");
+	test_response(ACK, "plug 0 addr=0x100000000 nb=1");
+	test_says("write_words 0 offset=0x1000 count=2 stride=0x1000");
+	test_value(0x1000, "found", "lseek 0 whence=3");
+	test_value(0x1008, "found", "lseek 0 whence=3 offset=0x1008");
+	test_value(0x3000, "found", "lseek 0 whence=4 offset=0x1008");
+	test_error(ENXIO, "lseek 0 whence=4 offset=0x40000000");
+	test_error(EINVAL, "lseek 0 whence=1");
+}
+
 TEST_F(a_model, gives_the_lowest_number_that_is_free)
 {
 	test_says("open 0");
