@@ -65,6 +65,9 @@ bench:
 
 soak:
 	@MINUTES=$(MINUTES) KERNEL=$(KERNEL) SEED=$(SEED) tools/testing/soak/soak
+model:
+	@tools/testing/model/model $(if $(KERNEL),--kernel $(KERNEL)) $(if $(OPS),--ops $(OPS)) \
+		$(if $(SEED),--seed $(SEED))
 
 help:
 	@echo 'make [KDIR=DIR]   build drivers/virt/kvm_vmem/kvm_vmem.ko for the kernel that'
@@ -76,6 +79,8 @@ help:
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
+	@echo 'make model        random operations on the module and on a model of it, compared;'
+	@echo '                  OPS (20000), KERNEL (6.12), SEED'
 	@echo 'make unit         the tests that need no kernel'
 	@echo 'make docs         the documentation, into build/docs/html'
 	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
@@ -87,4 +92,4 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench soak check-kills help
+	check-quick demo run bench soak check-kills model help
