@@ -43,6 +43,7 @@
  * @MOMENT_PREALLOCATION: A PLUG with preallocation runs
  * @MOMENT_LOG: Dirty pages are logged, and fetched
  * @MOMENT_FROZEN: A device is frozen
+ * @NR_MOMENTS: How many there are
  */
 enum moment {
 	MOMENT_ANY,

@@ -22,6 +22,7 @@
  * @ACCOMPLICE_HOLDS_ALL: All that a child of fork() has, the VM and its vCPUs included
  * @ACCOMPLICE_ASKS: The devices' files, and makes requests
  * @ACCOMPLICE_IS_SENT: A socket, in which the devices' files are
+ * @NR_ACCOMPLICES: How many there are
  */
 enum accomplice {
 	ACCOMPLICE_NONE,

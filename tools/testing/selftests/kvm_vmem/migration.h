@@ -87,6 +87,7 @@ int send_all(int fd, const void *data, size_t size);
  * @cut_answers: Bytes of the target's after which it passes on nothing of either; 0: never
  * @forward: Bytes that were passed on, of the source's
  * @backward: Likewise of the target's
+ * @thread: What passes them on
  */
 struct relay {
 	int listener;

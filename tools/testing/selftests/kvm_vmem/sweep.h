@@ -54,7 +54,6 @@ typedef int (*sweep_fn)(struct sweep_bench *bench);
  * @below: Only what is called by this function of the kernel's fails
  * @elsewhere: Not in the calling task, but in whatever has @below among its callers
  * @also: An errno that the call may fail with besides -ENOMEM (memory) and -EFAULT
- * @or_sigbus: What it may do instead
  * @touches: It touches memory, which may be there even if the call fails
  * @violates: It accesses an unplugged block, which may be counted even if the call fails
  * @allocations: It makes at least so many; one if this is 0, and none at all if SWEEP_NONE
