@@ -4,11 +4,23 @@
  * fail in turn.
  */
 #include "harness.h"
+#include "fail.h"
 #include "sweep.h"
 
 #include <sys/epoll.h>
 
-SWEEP_FIXTURE(query);
+FIXTURE(query) {};
+
+FIXTURE_VARIANT(query) {
+	struct sweep_step step;
+};
+
+FIXTURE_SETUP(query) {}
+
+FIXTURE_TEARDOWN(query)
+{
+	fail_choose(0, NULL);
+}
 
 TEST_F(query, does_all_or_nothing)
 {

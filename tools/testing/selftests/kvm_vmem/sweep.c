@@ -429,7 +429,7 @@ static bool fail_once(struct sweep *sweep, unsigned int nth, int *failed)
 
 static bool check_count(struct sweep *sweep, const char *what, int least)
 {
-	sweep_say("%u %s failed: %u times nothing was done, %u times all, %u times all without an answer",
+	sweep_say("%u %s failed: nothing was done %u times, all %u times, and %u times unanswered",
 		  sweep->injected, what, sweep->refused,
 		  sweep->injected - sweep->refused - sweep->unanswered,
 		  sweep->unanswered);

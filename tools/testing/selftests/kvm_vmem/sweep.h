@@ -4,7 +4,7 @@
  * until none is left. It has to do all or nothing.
  *
  * A new call of the device's is a step, a FIXTURE_VARIANT_ADD() of a fixture that is
- * declared by SWEEP_FIXTURE().
+ * a fixture with a step for each variant.
  */
 #ifndef KVM_VMEM_TEST_SWEEP_H
 #define KVM_VMEM_TEST_SWEEP_H
@@ -84,18 +84,5 @@ struct sweep_step {
  * how many there were, and what went wrong.
  */
 bool sweep_run(const struct sweep_step *step);
-
-#define SWEEP_FIXTURE(fixture) \
-FIXTURE(fixture) {}; \
-FIXTURE_VARIANT(fixture) { \
-	struct sweep_step step; \
-}; \
-\
-FIXTURE_SETUP(fixture) {} \
-\
-FIXTURE_TEARDOWN(fixture) \
-{ \
-	fail_choose(0, NULL); \
-}
 
 #endif /* KVM_VMEM_TEST_SWEEP_H */
