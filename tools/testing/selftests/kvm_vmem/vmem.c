@@ -198,7 +198,7 @@ int64_t vmem_get_dirty_log(int dev, uint64_t first_page, uint64_t nb_pages,
 	};
 	int ret = vmem_ioctl(dev, KVM_VMEM_GET_DIRTY_LOG, &get);
 
-	return ret ? ret : get.out_nb_dirty;
+	return ret ? ret : (int64_t)get.out_nb_dirty;
 }
 
 int vmem_get_memory_fd(int dev)
