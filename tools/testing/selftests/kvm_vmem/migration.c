@@ -98,7 +98,8 @@ int wait_migrate_state(const char *control, const char *state, char *said, size_
 	snprintf(member, sizeof(member), "\"state\":\"%s\"", state);
 	for (;;) {
 		ret = linux_control(control, "migrate-status", said, size);
-		if (ret || strstr(said, member))
+		/* It does not answer while its guest is stopped. */
+		if ((ret && ret != -EAGAIN) || (!ret && strstr(said, member)))
 			return ret;
 		if (time(NULL) > end)
 			return -ETIMEDOUT;
