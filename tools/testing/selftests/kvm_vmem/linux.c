@@ -190,12 +190,14 @@ int linux_wait_ready(struct linux_guest *guest, int seconds)
 int linux_send(struct linux_guest *guest, const char *text)
 {
 	size_t length = strlen(text);
+	ssize_t sent;
 
 	if (guest->console_fd < 0)
 		return -EPIPE;
-	if (send(guest->keyboard_fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
+	sent = send(guest->keyboard_fd, text, length, MSG_NOSIGNAL);
+	if (sent < 0)
 		return errno == ECONNRESET ? -EPIPE : -errno;
-	return 0;
+	return sent == (ssize_t)length ? 0 : -EIO;
 }
 
 /* The whole line "@done STATUS". */
@@ -333,26 +335,10 @@ static void explain(const char *who, const struct linux_text *said)
 	}
 }
 
-/* How the VMM ended, if nobody has asked yet. */
-static void explain_end(const struct linux_guest *guest)
+void linux_explain(const struct linux_guest *guest)
 {
-	siginfo_t info = { 0 };
-
-	if (guest->pid <= 0 || waitid(P_PID, guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) ||
-	    !info.si_pid)
-		return;
-	printf("# VMM: %s %d\n", info.si_code == CLD_EXITED ? "exit status" : "signal",
-	       info.si_status);
-}
-
-void linux_explain(struct linux_guest *guest)
-{
-	/* What nobody has waited for may be what explains it. */
-	while (!listen_until(guest, now_ms()))
-		;
 	explain("guest", &guest->console);
 	explain("VMM", &guest->messages);
-	explain_end(guest);
 	fflush(stdout);
 }
 

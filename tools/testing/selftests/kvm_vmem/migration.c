@@ -98,8 +98,7 @@ int wait_migrate_state(const char *control, const char *state, char *said, size_
 	snprintf(member, sizeof(member), "\"state\":\"%s\"", state);
 	for (;;) {
 		ret = linux_control(control, "migrate-status", said, size);
-		/* It does not answer while its guest is stopped. */
-		if ((ret && ret != -EAGAIN) || (!ret && strstr(said, member)))
+		if (ret || strstr(said, member))
 			return ret;
 		if (time(NULL) > end)
 			return -ETIMEDOUT;
