@@ -73,7 +73,7 @@ int devices_read(struct devices *devices, const struct class *class)
 		error = device_read(device);
 		if (!error) {
 			devices->list[nb++] = *device;
-		} else if (device_is_gone(device)) {
+		} else if (device_went(device, error)) {
 			device_close(device);
 		} else {
 			ret = device_failed(device, error);

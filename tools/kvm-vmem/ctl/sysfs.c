@@ -9,9 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ctl.h"
+
+/* For how long a device may be in the making; a module of another version has no such file. */
+#define PATIENCE_MS 1000
 
 const char *const fact_files[NR_FACTS] = {
 	[FACT_PID] = "pid",
@@ -100,7 +104,10 @@ static int read_file(struct device *device, const char *name, char *buf, size_t 
 
 int device_read_label(struct device *device)
 {
-	return read_file(device, "label", device->label, sizeof(device->label));
+	int ret = read_file(device, "label", device->label, sizeof(device->label));
+
+	/* The first file to come, and the first to go. */
+	return ret == -ENOENT ? -ENODEV : ret;
 }
 
 /* @buf: the content of the fact's file. */
@@ -155,11 +162,14 @@ static int read_all(struct device *device)
 
 int device_read(struct device *device)
 {
-	int ret = read_all(device);
+	const struct timespec moment = { .tv_nsec = 1000000 };
+	int ret = read_all(device), tries;
 
-	/* It was being made, and now is. */
-	if (ret == -ENOENT && !device_is_gone(device))
+	/* It may just be made: its files come one after another. */
+	for (tries = 0; ret == -ENOENT && tries < PATIENCE_MS; tries++) {
+		nanosleep(&moment, NULL);
 		ret = read_all(device);
+	}
 	return ret;
 }
 
@@ -185,13 +195,17 @@ bool device_is_gone(const struct device *device)
 
 	/*
 	 * The kernel makes the files of a device one after another, and removes them in the
-	 * same order. This is the first, and the last.
+	 * same order. This is the first.
 	 */
-	if (faccessat(device->dir, "label", F_OK, 0) ||
-	    faccessat(device->dir, fact_files[FACT_KVM_CALLS], F_OK, 0))
+	if (faccessat(device->dir, "label", F_OK, 0))
 		return true;
 	return fstat(device->dir, &was) || fstatat(device->class->fd, device->name, &is, 0) ||
 	       was.st_ino != is.st_ino || was.st_dev != is.st_dev;
+}
+
+bool device_went(const struct device *device, int error)
+{
+	return error == -ENODEV || (error && device_is_gone(device));
 }
 
 int device_failed(const struct device *device, int error)
@@ -199,7 +213,7 @@ int device_failed(const struct device *device, int error)
 	char *content;
 	int status;
 
-	if (error == -ENODEV || device_is_gone(device))
+	if (device_went(device, error))
 		return fail(STATUS_GONE, "%s is gone: its VM ended, or gave it up", device->name);
 	switch (error) {
 	case -ENOENT:

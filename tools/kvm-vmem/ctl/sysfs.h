@@ -73,11 +73,11 @@ struct device {
 
 int class_open(struct class *class, const char *path);
 
-/* These return -errno. -EBADMSG: not what a module writes. */
+/* These return -errno. -ENODEV: it went. -EBADMSG: not what a module writes. */
 int device_open(struct device *device, const struct class *class, const char *name);
 int device_read_label(struct device *device);
 int device_read_fact(struct device *device, enum fact fact);
-/* The label and all facts. */
+/* The label and all facts; waits for a device that is being made. */
 int device_read(struct device *device);
 int device_write_requested_size(struct device *device, uint64_t size);
 /* A file of it for poll() and device_reread_fact(), or -errno. */
@@ -87,8 +87,10 @@ int device_reread_fact(struct device *device, enum fact fact, int fd);
 
 void device_close(struct device *device);
 
-/* Whether it went, is going, or is only just coming; its number may be another's. */
+/* Whether it went or is going; its number may be another's. */
 bool device_is_gone(const struct device *device);
+/* Whether that is why something failed with -errno. */
+bool device_went(const struct device *device, int error);
 
 /* Says why something failed with -errno. Returns an exit status. */
 int device_failed(const struct device *device, int error);

@@ -89,8 +89,8 @@ static int watch_add(struct watch *watch, struct device *device, enum event even
 	int ret = watched_open(&watched);
 
 	if (ret) {
-		/* It went at once, which is not worth a word; or it is told of when it is there. */
-		ret = device_is_gone(&watched.device) ? 0 : device_failed(&watched.device, ret);
+		/* That it went at once is not worth a word. */
+		ret = device_went(&watched.device, ret) ? 0 : device_failed(&watched.device, ret);
 		watched_close(&watched);
 		return ret;
 	}
@@ -201,7 +201,7 @@ static int look_at(struct watch *watch, size_t i, bool *gone)
 		ret = device_reread_fact(device, files[j], watched->fds[j]);
 	if (!ret && device->facts[FACT_VIOLATIONS] != before[FACT_VIOLATIONS])
 		ret = device_read_fact(device, FACT_LAST_VIOLATION);
-	if (ret && device_is_gone(device)) {
+	if (device_went(device, ret)) {
 		*gone = true;
 		return 0;
 	}

@@ -56,6 +56,21 @@ test_show_says_all() {
 	json '.name == "vmem0" and .counters.acks == 7 and .region_size == 1610612736'
 }
 
+# The kernel makes the files of a device one after another.
+test_a_device_in_the_making_is_waited_for() {
+	local word
+
+	for word in list 'show web'; do
+		vmem vmem0 label=web
+		mv "$sysfs/vmem0/counters" "$scratch/counters"
+		(sleep 0.1 && mv "$scratch/counters" "$sysfs/vmem0/counters") &
+		# shellcheck disable=SC2086 # a command and its argument
+		expect 0 $word
+		wait
+		has "$out" web
+	done
+}
+
 test_a_vm_of_another_pid_namespace_has_no_pid() {
 	vmem vmem0 pid=0
 	expect 0 list
