@@ -10,6 +10,8 @@
 
 /* A few names tell an operator what was mistyped; hundreds do not. */
 #define MAX_NAMED 8
+/* Devices do not come and go that often. */
+#define MAX_READINGS 16
 
 static bool is_device_name(const char *name)
 {
@@ -40,19 +42,55 @@ static int add_device(struct devices *devices, const struct class *class, const 
 	return 0;
 }
 
+static void free_names(struct dirent **names, int nb)
+{
+	while (nb > 0)
+		free(names[--nb]);
+	free(names);
+}
+
+static bool are_same(struct dirent **names, int nb, struct dirent **others, int nb_others)
+{
+	int i;
+
+	for (i = 0; i < nb && nb == nb_others; i++)
+		if (strcmp(names[i]->d_name, others[i]->d_name))
+			return false;
+	return nb == nb_others;
+}
+
+/*
+ * While devices go, the kernel may leave out others: it goes on from the one after the next
+ * if the one where it was is gone (kernfs_dir_pos()). What it says twice is so. Returns how
+ * many there are, or -1.
+ */
+static int read_names(const struct class *class, struct dirent ***names)
+{
+	struct dirent **before = NULL;
+	int nb_before = -1, tries, nb = 0;
+	bool same = false;
+
+	for (tries = 0; tries < MAX_READINGS && !same; tries++) {
+		*names = NULL;
+		nb = scandirat(class->fd, ".", names, is_device, versionsort);
+		same = nb < 0 || are_same(*names, nb, before, nb_before);
+		free_names(before, nb_before);
+		before = *names;
+		nb_before = nb;
+	}
+	return nb;
+}
+
 int devices_open(struct devices *devices, const struct class *class)
 {
-	struct dirent **entries = NULL;
-	int i, ret, nb = scandirat(class->fd, ".", &entries, is_device, versionsort);
+	struct dirent **names = NULL;
+	int i, ret, nb = read_names(class, &names);
 
 	*devices = (struct devices){};
 	ret = nb < 0 ? -errno : 0;
-	for (i = 0; i < nb; i++) {
-		if (!ret)
-			ret = add_device(devices, class, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
+	for (i = 0; i < nb && !ret; i++)
+		ret = add_device(devices, class, names[i]->d_name);
+	free_names(names, nb);
 	if (!ret)
 		return 0;
 	devices_close(devices);
