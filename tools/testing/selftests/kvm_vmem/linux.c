@@ -263,6 +263,21 @@ int64_t linux_memtotal(struct linux_guest *guest)
 	return kib * 1024;
 }
 
+int linux_wait_memtotal(struct linux_guest *guest, int64_t memtotal, int seconds)
+{
+	time_t end = time(NULL) + seconds;
+	int64_t has;
+
+	for (;;) {
+		has = linux_memtotal(guest);
+		if (has < 0 || has == memtotal)
+			return has < 0 ? (int)has : 0;
+		if (time(NULL) > end)
+			return -ETIMEDOUT;
+		usleep(50000);
+	}
+}
+
 /* Takes notice of a VMM that has ended. */
 static int reap(struct linux_guest *guest)
 {

@@ -132,6 +132,19 @@ int linux_run(struct linux_guest *guest, const char *command, char *output, size
 int64_t linux_memtotal(struct linux_guest *guest);
 
 /**
+ * linux_wait_memtotal() - wait until the guest holds something for all of its memory
+ * @guest: The guest, which is ready
+ * @memtotal: Bytes
+ * @seconds: For how long at most
+ *
+ * Linux plugs blocks first and makes memory of them then, so that the device has its size
+ * for a moment before the guest has.
+ *
+ * Return: 0, -ETIMEDOUT, or another -errno.
+ */
+int linux_wait_memtotal(struct linux_guest *guest, int64_t memtotal, int seconds);
+
+/**
  * linux_wait_exit() - wait until the VMM has ended
  * @guest: The guest
  * @seconds: For how long at most

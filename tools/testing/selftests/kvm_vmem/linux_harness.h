@@ -22,6 +22,13 @@
 #define guest_file(guest, id, name, value) \
 	guest_eq(guest, 0, linux_wait_file(id, name, value, LINUX_COMMAND_TIME))
 
+/* The guest has that much memory, sooner or later. */
+#define guest_memtotal(guest, memtotal) \
+	ASSERT_EQ(0, linux_wait_memtotal(guest, memtotal, LINUX_COMMAND_TIME)) { \
+		TH_LOG("MemTotal: %lld", (long long)linux_memtotal(guest)); \
+		linux_explain(guest); \
+	}
+
 /*
  * The operator asks for a size and waits for the guest; what vmemctl says is in @said,
  * an array.
