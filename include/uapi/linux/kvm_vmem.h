@@ -712,8 +712,10 @@ struct kvm_vmem_get_dirty_log {
  *
  * Makes a file of the device's memory, for other processes that are to have it:
  * vhost-user back ends, say. It can be mapped as the device can, and lseek() finds
- * its data; it takes no ioctls, so that who has it can neither plug nor unplug. It
- * does not keep the device: once that is closed, all its blocks are unplugged.
+ * its data; it takes no ioctls, so that who has it can neither plug nor unplug. An
+ * executable mapping is EPERM instead of EACCES where the kernel refuses it for all
+ * files of this kind, as 7.2 does. It does not keep the device: once that is closed,
+ * all its blocks are unplugged.
  *
  * Errors: EOPNOTSUPP (user backing: the caller has the file), EMFILE, ENFILE, ENOMEM,
  * ENODEV (no SETUP).

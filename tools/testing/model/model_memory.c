@@ -74,6 +74,9 @@ void model_map(struct model *model, const struct op *op, struct answer *answer)
 		answer_error(answer, EINVAL);
 	if (op->args[MAP_PROT] == PROT_IS_RWX)
 		answer_error(answer, EACCES);
+	/* Newer kernels refuse it for all anonymous inodes, before they ask. */
+	if (op->args[MAP_PROT] == PROT_IS_RWX && op->args[MAP_BY] == BY_MEMORY_FD)
+		answer_error(answer, EPERM);
 	if (answer->nr_errors)
 		return;
 	set_mapping(mapping, SOURCE_DEVICE, offset, size, answer);
