@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "vmem.h"
 
 #define SLAB "/sys/kernel/slab"
+#define THP "/sys/kernel/mm/transparent_hugepage"
 #define PATH_SIZE 320
 
 /*
@@ -259,10 +261,52 @@ static void add_references(struct counts *counts, const char *module)
 		add(counts, module, strtoull(value, NULL, 10), true);
 }
 
+/*
+ * An idle CPU keeps the mm of the process that it ran last, even one that has ended, until
+ * it runs another's (lazy TLB): it now runs this one's.
+ */
+static int visit_cpus(void)
+{
+	cpu_set_t allowed, one;
+	int cpu, ret = 0;
+
+	if (sched_getaffinity(0, sizeof(allowed), &allowed))
+		return -errno;
+	for (cpu = 0; cpu < CPU_SETSIZE && !ret; cpu++) {
+		if (!CPU_ISSET(cpu, &allowed))
+			continue;
+		CPU_ZERO(&one);
+		CPU_SET(cpu, &one);
+		/* It may have gone offline. */
+		if (sched_setaffinity(0, sizeof(one), &one) && errno != EINVAL)
+			ret = -errno;
+	}
+	if (sched_setaffinity(0, sizeof(allowed), &allowed) && !ret)
+		ret = -errno;
+	return ret;
+}
+
+/*
+ * khugepaged keeps the mm where it was when it went to sleep, even that of a process that
+ * has ended, until it goes on: at any write here.
+ */
+static int wake_khugepaged(void)
+{
+	static const char path[] = THP "/khugepaged/scan_sleep_millisecs";
+	char value[32];
+	ssize_t ret = read_file(path, value, sizeof(value));
+
+	return ret < 0 ? (int)ret : write_file(path, value);
+}
+
 int counts_read(struct counts *counts, bool all)
 {
-	int ret;
+	int ret = visit_cpus();
 
+	if (!ret)
+		ret = wake_khugepaged();
+	if (ret)
+		return ret;
 	counts->nb = 0;
 	add_references(counts, "kvm_vmem");
 	add_references(counts, "kvm");
