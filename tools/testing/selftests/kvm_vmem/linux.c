@@ -350,10 +350,26 @@ static void explain(const char *who, const struct linux_text *said)
 	}
 }
 
-void linux_explain(const struct linux_guest *guest)
+/* How the VMM ended, if nobody has asked yet. */
+static void explain_end(const struct linux_guest *guest)
 {
+	siginfo_t info = { 0 };
+
+	if (guest->pid <= 0 || waitid(P_PID, guest->pid, &info, WEXITED | WNOHANG | WNOWAIT) ||
+	    !info.si_pid)
+		return;
+	printf("# VMM: %s %d\n", info.si_code == CLD_EXITED ? "exit status" : "signal",
+	       info.si_status);
+}
+
+void linux_explain(struct linux_guest *guest)
+{
+	/* What nobody has waited for may be what explains it. */
+	while (!listen_until(guest, now_ms()))
+		;
 	explain("guest", &guest->console);
 	explain("VMM", &guest->messages);
+	explain_end(guest);
 	fflush(stdout);
 }
 

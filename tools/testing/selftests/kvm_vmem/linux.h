@@ -167,7 +167,7 @@ int linux_end(struct linux_guest *guest, int signal, int seconds);
  * linux_explain() - print the end of what was said, for a test that fails
  * @guest: The guest
  */
-void linux_explain(const struct linux_guest *guest);
+void linux_explain(struct linux_guest *guest);
 
 /**
  * linux_stop() - kill the VMM if it runs, and forget what was said

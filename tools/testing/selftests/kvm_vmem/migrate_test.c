@@ -114,7 +114,7 @@ TEST_F(migrate, guest_goes_on_elsewhere)
 	guest_eq(source, 0, linux_wait_exit(source, MIGRATION_TIME));
 	ASSERT_NE(NULL, source->messages.text);
 	ASSERT_NE(NULL, strstr(source->messages.text, "\"state\":\"completed\""))
-		TH_LOG("%s", source->messages.text);
+		linux_explain(source);
 	test_report(source->messages.text);
 
 	guest_eq(target, 0, work_check(target, &after, &busies));
