@@ -54,7 +54,7 @@ struct vmm_kind {
 int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char *control, ...)
 	__attribute__((sentinel));
 
-/* Waits until somebody can connect to a Unix socket there. */
+/* Waits until somebody listens at a Unix socket there. */
 int wait_for_socket(const char *path, int seconds);
 
 /**
