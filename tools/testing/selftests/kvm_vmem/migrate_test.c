@@ -163,4 +163,58 @@ TEST_F(migrate, guest_goes_on_from_a_file)
 		linux_explain(target);
 }
 
+/* By a network, if only to itself; with a second vCPU that was never started, and device. */
+FIXTURE(tcp) {
+	struct linux_guest source, target;
+	char said[4096];
+};
+
+FIXTURE_VARIANT(tcp) {
+	const char *address;
+};
+
+FIXTURE_VARIANT_ADD(tcp, ipv4) { "tcp:127.0.0.1:4711" };
+FIXTURE_VARIANT_ADD(tcp, ipv6) { "tcp:[::1]:4712" };
+
+FIXTURE_SETUP(tcp)
+{
+	const struct vmm_kind kind = GROUP;
+
+	ASSERT_EQ(0, linux_tool(self->said, sizeof(self->said), MIGRATION_TIME, "ip", "link",
+				"set", "lo", "up", NULL))
+		TH_LOG("%s", self->said);
+	guest_eq(&self->source, 0, vmm_start(&self->source, &kind, MIGRATION_SOURCE, "--cpus",
+					     "2", "--vmem", "8G,label=further", NULL));
+	guest_eq(&self->source, 0, linux_wait_ready(&self->source, MIGRATION_TIME));
+}
+
+FIXTURE_TEARDOWN(tcp)
+{
+	linux_stop(&self->source);
+	linux_stop(&self->target);
+	unlink(MIGRATION_SOURCE);
+	unlink(MIGRATION_TARGET);
+}
+
+TEST_F(tcp, guest_goes_on_elsewhere)
+{
+	const struct vmm_kind kind = GROUP;
+	char command[64];
+	uint64_t rounds;
+
+	guest_eq(&self->target, 0, vmm_start(&self->target, &kind, MIGRATION_TARGET, "--cpus",
+					     "2", "--vmem", "8G,label=further", "--incoming",
+					     variant->address, NULL));
+	snprintf(command, sizeof(command), "migrate %s", variant->address);
+	/* It listens sooner or later. */
+	do {
+		usleep(200000);
+		guest_eq(&self->source, 0, linux_control(MIGRATION_SOURCE, command, self->said,
+							 sizeof(self->said)));
+	} while (wait_migrate_state(MIGRATION_SOURCE, "failed", self->said, sizeof(self->said),
+				    3) == 0 && strstr(self->said, "Connection refused"));
+	guest_eq(&self->source, 0, linux_wait_exit(&self->source, MIGRATION_TIME));
+	guest_eq(&self->target, 0, work_check(&self->target, &rounds, NULL));
+}
+
 TEST_HARNESS_MAIN
