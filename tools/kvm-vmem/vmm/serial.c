@@ -256,7 +256,7 @@ int serial_restore(const struct serial_state *state)
 	serial.nb_received = state->nb_received;
 	memcpy(serial.received, state->received, state->nb_received);
 	if (serial.nb_received == RECEIVED_SIZE)
-		loop_change(&serial.input, 0);
+		loop_remove(&serial.input);
 	serial.ier = state->ier & 0x0f;
 	serial.lcr = state->lcr;
 	serial.mcr = state->mcr;

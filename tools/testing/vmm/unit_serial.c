@@ -28,8 +28,12 @@ int loop_add(struct loop_source *source, uint32_t events)
 {
 	if (!input)
 		input = source;
-	if (source == input)
-		input_events = events;
+	if (source != input)
+		return 0;
+	/* As epoll has it. */
+	if (input_events != NOT_WATCHED)
+		return -EEXIST;
+	input_events = events;
 	return 0;
 }
 
@@ -130,6 +134,23 @@ TEST_F(serial, a_port_that_is_full_waits_for_nothing)
 		TH_LOG("it would be told for ever that the pipe has no writer");
 	ASSERT_EQ('x', serial_read(UART_RX));
 	ASSERT_EQ(EPOLLIN, input_events);
+}
+
+/* A port that comes from elsewhere, and is full, is like any other. */
+TEST_F(serial, a_port_that_comes_full_takes_input_again)
+{
+	struct serial_state state = { .nb_received = SERIAL_RECEIVED_SIZE };
+	unsigned int i;
+
+	memset(state.received, 'a', sizeof(state.received));
+	ASSERT_EQ(1, write(self->pipe[1], "x", 1));
+	ASSERT_EQ(0, serial_restore(&state));
+	ASSERT_EQ(NOT_WATCHED, input_events);
+	for (i = 0; i < SERIAL_RECEIVED_SIZE; i++)
+		ASSERT_EQ('a', serial_read(UART_RX));
+	ASSERT_EQ(EPOLLIN, input_events);
+	input->handle(input, EPOLLIN);
+	ASSERT_EQ('x', serial_read(UART_RX));
 }
 
 static void *handle_input(void *arg)
