@@ -112,6 +112,8 @@ static struct json_object *set_size(char *arguments)
 		return failure("resize takes a size, such as 4G");
 	if (!vmem)
 		return failure("which device? There is none, or there are several");
+	if (migrate_holds_guest())
+		return failure("the guest is on its way to somewhere else");
 	ret = vmem->ops->set_requested_size(vmem, size);
 	if (ret == -EINVAL)
 		return failure("no multiple of the block size, or more than the region");
@@ -169,7 +171,7 @@ static struct json_object *cancel(char *arguments)
 {
 	(void)arguments;
 	if (!migrate_cancel())
-		return failure("there is no migration to be cancelled");
+		return failure("there is no migration to be cancelled, or it is too late");
 	return migrate_report();
 }
 

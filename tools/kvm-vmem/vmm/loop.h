@@ -12,10 +12,12 @@
 /**
  * struct loop_source - a file that the loop waits for
  * @fd: The file
+ * @of_guest: Whether it can change something of the guest; set before it is added
  * @handle: Called in the main thread, with the events (EPOLLIN...)
  */
 struct loop_source {
 	int fd;
+	bool of_guest;
 	void (*handle)(struct loop_source *source, uint32_t events);
 };
 
@@ -47,6 +49,9 @@ int loop_add_eventfd(struct loop_source *source);
 /* Reads an eventfd, so that it can be signalled anew. */
 void eventfd_clear(int fd);
 void eventfd_signal(int fd);
+
+/* Has what is of the guest wait, or no longer. From the main thread. */
+void loop_hold_guest(bool hold);
 
 /* Handles events until loop_stop(). */
 void loop_run(void);

@@ -9,9 +9,8 @@
  * elsewhere, with vmem_group_migration.c; restore.c has it come from there.
  *
  * The main thread has the event loop and handles all that devices do; each vCPU
- * is a thread, which handles accesses to registers; a migration is one more while
- * the guest runs. Locks are taken one at a time, but for machine_stop(), which may
- * be called with any.
+ * is a thread, which handles accesses to registers; a migration is one more. Locks are
+ * taken one at a time, but for machine_stop(), which may be called with any.
  */
 #include <errno.h>
 #include <signal.h>

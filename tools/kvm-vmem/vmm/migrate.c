@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "channel.h"
+#include "handover.h"
+#include "loop.h"
 #include "machine.h"
 #include "migrate.h"
 #include "outgoing.h"
@@ -22,6 +24,7 @@ static struct {
 	struct stream_writer writer;
 	struct stream_reader reader;
 	struct precopy precopy;
+	struct handover handover;
 	pthread_t thread;
 	bool has_thread;
 	struct loop_source done;	/* The thread has ended, with this: */
@@ -37,12 +40,6 @@ static uint64_t now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
-static void say_wrong(const char *what, int error)
-{
-	snprintf(migrate.status.wrong, sizeof(migrate.status.wrong), "%s: %s", what,
-		 strerror(-error));
 }
 
 static int freeze_vmems(bool freeze)
@@ -79,8 +76,10 @@ static void go_on(enum migrate_state state)
 	give_up(state, "goes on");
 	dirty_stop(&migrate.precopy.dirty);
 	freeze_vmems(false);
-	if (migrate.stopped_ms)
-		vcpus_go_on();
+	if (!migrate.stopped_ms)
+		return;
+	loop_hold_guest(false);
+	vcpus_go_on();
 }
 
 static int send_plugged(unsigned int index)
@@ -123,7 +122,7 @@ static int send_geometry(void)
 }
 
 /* All that is done while the guest runs. A file is on its disk before the guest stops. */
-static void *migrate_thread(void *data)
+static void *precopy_thread(void *data)
 {
 	int ret = 0;
 
@@ -141,6 +140,14 @@ static void *migrate_thread(void *data)
 	return NULL;
 }
 
+static int start_thread(void *(*run)(void *data))
+{
+	int ret = pthread_create(&migrate.thread, NULL, run, NULL);
+
+	migrate.has_thread = ret == 0;
+	return -ret;
+}
+
 static void join_thread(void)
 {
 	if (migrate.has_thread)
@@ -149,147 +156,74 @@ static void join_thread(void)
 	eventfd_clear(migrate.done.fd);
 }
 
-static int send_state(void)
-{
-	struct machine_state *state = calloc(1, sizeof(*state));
-	struct format_machine description;
-	char wrong[STREAM_WRONG_SIZE];
-	int ret = -ENOMEM;
-
-	if (state)
-		ret = state_save(state, wrong, sizeof(wrong));
-	if (ret < 0 && state)
-		snprintf(migrate.status.wrong, sizeof(migrate.status.wrong),
-			 "its state cannot be read: %s", wrong);
-	state_describe(&description);
-	if (ret == 0)
-		ret = outgoing_state(&migrate.writer, &description, state);
-	free(state);
-	return ret;
-}
-
-/* What the other side says may be anything, and goes to a terminal. */
-static void take_reason(void)
-{
-	char reason[FORMAT_MOST_REASON] = "";
-	size_t length = migrate.reader.section.length;
-
-	memcpy(reason, migrate.reader.payload,
-	       length < sizeof(reason) ? length : sizeof(reason) - 1);
-	for (char *c = reason; *c; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
-	snprintf(migrate.status.wrong, sizeof(migrate.status.wrong), "the destination says: %s",
-		 reason);
-}
-
-/* Waits for an answer, which has to be this one. */
-static int expect(enum stream_type answer)
-{
-	int ret = stream_read(&migrate.reader);
-
-	if (ret < 0) {
-		snprintf(migrate.status.wrong, sizeof(migrate.status.wrong),
-			 "no answer of the destination: %s", strerror(-ret));
-		return ret;
-	}
-	if (migrate.reader.section.type == answer)
-		return 0;
-	if (migrate.reader.section.type == STREAM_REFUSED)
-		take_reason();
-	else
-		snprintf(migrate.status.wrong, sizeof(migrate.status.wrong),
-			 "the destination answers with a section of type %u",
-			 migrate.reader.section.type);
-	return -EPROTO;
-}
-
-/* Whoever closed the connection may have said why before. */
-static void ask_why(int error)
-{
-	say_wrong("the stream cannot be written", error);
-	if (migrate.to_file || error == -ECANCELED || error == -ETIMEDOUT)
-		return;
-	migrate.channel.patience_ms = 0;
-	if (stream_read(&migrate.reader) == 0 && migrate.reader.section.type == STREAM_REFUSED)
-		take_reason();
-}
-
-static int send_rest(void)
-{
-	int ret = precopy_finish(&migrate.precopy);
-
-	if (ret == 0)
-		ret = send_state();
-	if (ret == 0 && migrate.to_file && fsync(migrate.channel.fd) < 0)
-		ret = -errno;
-	migrate.precopy.progress.wire_bytes = migrate.writer.nb_bytes;
-	if (ret < 0 && !*migrate.status.wrong)
-		ask_why(ret);
-	return ret;
-}
-
+/* The guest is elsewhere. */
 static void complete(void)
 {
 	migrate.status.state = MIGRATE_COMPLETED;
-	migrate.precopy.progress.wire_bytes = migrate.writer.nb_bytes;
 	migrate.status.elapsed_ms = now_ms() - migrate.start_ms;
 	migrate.status.downtime_ms = now_ms() - migrate.stopped_ms;
 	channel_close(&migrate.channel);
 	machine_stop(VMM_EXIT_ENDED, NULL);
 }
 
-/* It is here that the guest changes sides. */
-static void hand_over(void)
+static void leave_undecided(void)
 {
-	int ret = expect(STREAM_READY);
-
-	if (ret == 0) {
-		ret = stream_write(&migrate.writer, STREAM_GO, 0, NULL, 0);
-		if (ret < 0)
-			say_wrong("the stream cannot be written", ret);
-	}
-	if (ret < 0) {
-		go_on(MIGRATE_FAILED);
-		return;
-	}
 	migrate.status.state = MIGRATE_UNDECIDED;
-	if (expect(STREAM_RUNNING) == 0) {
-		complete();
-		return;
-	}
 	complain("migration to %s: %s, after it was told to go", migrate.status.target,
 		 migrate.status.wrong);
 	complain("if the guest runs there, 'quit' at the control socket; else 'resume'");
 }
 
-/* The thread has ended: the guest is stopped, or the migration has failed. */
+static void handed_over(void)
+{
+	strcpy(migrate.status.wrong, migrate.handover.wrong);
+	if (migrate.result == 0)
+		complete();
+	else if (migrate.handover.side == HANDOVER_GONE)
+		leave_undecided();
+	else
+		go_on(MIGRATE_FAILED);
+}
+
+/* All that is done while the guest is stopped. */
+static void *handover_thread(void *data)
+{
+	(void)data;
+	migrate.result = handover_run(&migrate.handover);
+	eventfd_signal(migrate.done.fd);
+	return NULL;
+}
+
+/* From here on nothing of the guest changes, until it goes on. */
+static void hand_over(void)
+{
+	migrate.channel.patience_ms = CHANNEL_PATIENCE_MS;
+	migrate.stopped_ms = now_ms();
+	vcpus_pause();
+	loop_hold_guest(true);
+	migrate.status.state = MIGRATE_HANDOVER;
+	if (machine_is_changing())
+		strcpy(migrate.status.wrong, "the guest reboots or ends");
+	else if (start_thread(handover_thread) < 0)
+		strcpy(migrate.status.wrong, "there is no thread");
+	if (*migrate.status.wrong)
+		go_on(MIGRATE_FAILED);
+}
+
+/* The thread has ended: the guest can be stopped, or is gone, or something has failed. */
 static void thread_done(struct loop_source *source, uint32_t events)
 {
 	(void)source;
 	(void)events;
 	join_thread();
-	if (migrate.status.state != MIGRATE_ACTIVE)
-		return;
-	if (migrate.result < 0) {
-		if (!*migrate.status.wrong)
-			ask_why(migrate.result);
-		go_on(MIGRATE_FAILED);
-		return;
-	}
-	migrate.channel.patience_ms = CHANNEL_PATIENCE_MS;
-	migrate.stopped_ms = now_ms();
-	vcpus_pause();
-	if (machine_is_changing()) {
-		snprintf(migrate.status.wrong, sizeof(migrate.status.wrong),
-			 "the guest reboots or ends");
-		go_on(MIGRATE_FAILED);
-	} else if (send_rest() < 0) {
-		go_on(MIGRATE_FAILED);
-	} else if (migrate.to_file) {
-		complete();
-	} else {
+	if (migrate.status.state == MIGRATE_HANDOVER) {
+		handed_over();
+	} else if (migrate.status.state == MIGRATE_ACTIVE && migrate.result == 0) {
 		hand_over();
+	} else if (migrate.status.state == MIGRATE_ACTIVE) {
+		handover_ask_why(&migrate.handover, migrate.result);
+		strcpy(migrate.status.wrong, migrate.handover.wrong);
+		go_on(MIGRATE_FAILED);
 	}
 }
 
@@ -324,25 +258,20 @@ static int prepare(const char *target)
 	return channel_parse(target, &migrate.address) ? 0 : -EINVAL;
 }
 
-static int start_thread(void)
+static int start_precopy(void)
 {
 	int ret = freeze_vmems(true);
 
 	if (ret < 0)
 		return ret;
 	ret = dirty_start(&migrate.precopy.dirty);
-	if (ret < 0) {
-		freeze_vmems(false);
-		return ret;
-	}
-	ret = pthread_create(&migrate.thread, NULL, migrate_thread, NULL);
-	if (ret == 0) {
-		migrate.has_thread = true;
+	if (ret == 0)
+		ret = start_thread(precopy_thread);
+	if (ret == 0)
 		return 0;
-	}
 	dirty_stop(&migrate.precopy.dirty);
 	freeze_vmems(false);
-	return -ret;
+	return ret;
 }
 
 static uint64_t memory_size(void)
@@ -357,11 +286,16 @@ static uint64_t memory_size(void)
 	return size;
 }
 
+static bool is_under_way(void)
+{
+	return migrate.status.state == MIGRATE_ACTIVE || migrate.status.state == MIGRATE_HANDOVER;
+}
+
 const char *migrate_start(const char *target, bool to_file, const struct migrate_limits *limits)
 {
 	int ret;
 
-	if (migrate.status.state == MIGRATE_ACTIVE || migrate.status.state == MIGRATE_UNDECIDED)
+	if (is_under_way() || migrate.status.state == MIGRATE_UNDECIDED)
 		return "there is a migration already";
 	if (strlen(target) >= sizeof(migrate.status.target))
 		return "its name is too long";
@@ -381,10 +315,17 @@ const char *migrate_start(const char *target, bool to_file, const struct migrate
 	migrate.reader.owner = &migrate.channel;
 	migrate.reader.nb_sections = 0;
 	migrate.precopy = (struct precopy){ .writer = &migrate.writer, .limits = *limits };
+	migrate.handover = (struct handover){
+		.writer = &migrate.writer,
+		.reader = &migrate.reader,
+		.channel = &migrate.channel,
+		.precopy = &migrate.precopy,
+		.to_file = to_file,
+	};
 	migrate.start_ms = now_ms();
 	migrate.stopped_ms = 0;
 	migrate.status.memory_size = memory_size();
-	ret = start_thread();
+	ret = start_precopy();
 	if (ret == 0) {
 		migrate.status.state = MIGRATE_ACTIVE;
 		return NULL;
@@ -395,10 +336,13 @@ const char *migrate_start(const char *target, bool to_file, const struct migrate
 	return strerror(-ret);
 }
 
-/* Has the thread end, whatever it waits for. Return: whether there was a migration. */
+/*
+ * Has the thread end, whatever it waits for. Return: whether there was a migration, which
+ * ends with that: none whose guest may be elsewhere.
+ */
 static bool end_early(const char *why)
 {
-	if (migrate.status.state != MIGRATE_ACTIVE)
+	if (!is_under_way() || !handover_keep(&migrate.handover))
 		return false;
 	eventfd_signal(migrate.cancel.fd);
 	join_thread();
@@ -422,8 +366,13 @@ void migrate_abort(const char *why)
 
 void migrate_end(void)
 {
-	if (end_early("it is not complete"))
+	if (end_early("it is not complete")) {
 		give_up(MIGRATE_FAILED, "ends here");
+	} else if (is_under_way()) {
+		/* It was told to go: whether it did is known soon. */
+		join_thread();
+		handed_over();
+	}
 }
 
 bool migrate_resume(void)
@@ -434,10 +383,17 @@ bool migrate_resume(void)
 	return true;
 }
 
+bool migrate_holds_guest(void)
+{
+	return migrate.status.state == MIGRATE_HANDOVER;
+}
+
 void migrate_get_status(struct migrate_status *status)
 {
 	*status = migrate.status;
-	if (status->state == MIGRATE_ACTIVE)
+	if (is_under_way())
 		status->elapsed_ms = now_ms() - migrate.start_ms;
+	if (status->state == MIGRATE_HANDOVER)
+		status->downtime_ms = now_ms() - migrate.stopped_ms;
 	status->progress = &migrate.precopy.progress;
 }

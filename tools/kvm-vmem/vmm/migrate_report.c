@@ -9,6 +9,7 @@
 static const char *const states[] = {
 	[MIGRATE_NONE] = "none",
 	[MIGRATE_ACTIVE] = "active",
+	[MIGRATE_HANDOVER] = "handover",
 	[MIGRATE_COMPLETED] = "completed",
 	[MIGRATE_FAILED] = "failed",
 	[MIGRATE_CANCELLED] = "cancelled",

@@ -207,11 +207,15 @@ int serial_create(int vm_fd)
 	if (ioctl(vm_fd, KVM_IRQFD, &irqfd) < 0)
 		return -errno;
 
-	serial.input = (struct loop_source){ .fd = STDIN_FILENO, .handle = input_ready };
+	serial.input = (struct loop_source){
+		.fd = STDIN_FILENO, .of_guest = true, .handle = input_ready,
+	};
 	/* Input from a file, or none at all, is none. */
 	loop_add(&serial.input, EPOLLIN);
 	/* Of its own, as it may be the same file as the input. */
-	serial.output = (struct loop_source){ .fd = dup(STDOUT_FILENO), .handle = output_ready };
+	serial.output = (struct loop_source){
+		.fd = dup(STDOUT_FILENO), .of_guest = true, .handle = output_ready,
+	};
 	serial.output_polled = serial.output.fd >= 0 && loop_add(&serial.output, 0) == 0;
 	return 0;
 }

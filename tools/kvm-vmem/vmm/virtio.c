@@ -101,6 +101,7 @@ int virtio_init(struct virtio_device *device, int vm_fd, const struct guest_memo
 	device->memory = memory;
 	pthread_mutex_init(&device->lock, NULL);
 	device->notification.handle = notified;
+	device->notification.of_guest = true;
 	ret = loop_add_eventfd(&device->notification);
 	if (ret < 0)
 		return ret;

@@ -69,8 +69,10 @@ bool migrate_cancel(void)
 {
 	bool active = migration.state == MIGRATE_ACTIVE;
 
-	if (active)
+	if (migration.state == MIGRATE_HANDOVER)
 		migration.state = MIGRATE_UNDECIDED;
+	if (active)
+		migration.state = MIGRATE_HANDOVER;
 	return active;
 }
 
@@ -81,6 +83,11 @@ bool migrate_resume(void)
 	if (undecided)
 		migration.state = MIGRATE_FAILED;
 	return undecided;
+}
+
+bool migrate_holds_guest(void)
+{
+	return migration.state == MIGRATE_HANDOVER;
 }
 
 void migrate_get_status(struct migrate_status *status)
