@@ -480,9 +480,12 @@ static bool call_once(struct sweep *sweep)
 bool sweep_run(const struct sweep_step *step)
 {
 	struct sweep sweep = { .step = step };
-	int ret = begin(&sweep);
+	/* Opens what it needs before files are counted. */
+	int ret = fail_choose(0, NULL);
 	bool ok;
 
+	if (!ret)
+		ret = begin(&sweep);
 	if (ret)
 		sweep_say("it cannot begin: %d", ret);
 	ok = !ret && call_once(&sweep);
