@@ -384,7 +384,8 @@ unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
 
 /* memory.c: a file of the memory and nothing else */
 int kvm_vmem_get_memory_fd(struct kvm_vmem *dev,
-			   struct kvm_vmem_get_memory_fd *cmd);
+			   struct kvm_vmem_get_memory_fd *cmd,
+			   struct file **new);
 
 /* discard.c: giving the memory back, in the background */
 int kvm_vmem_discard_init(void);

@@ -3,6 +3,7 @@
  * kvm-vmem: virtio-mem memory hotplug for KVM VMs. The module, /dev/kvm-vmem
  * and its file operations.
  */
+#include <linux/file.h>
 #include <linux/fs.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
@@ -73,6 +74,19 @@ union kvm_vmem_cmd {
 	struct kvm_vmem_set_bitmap set_bitmap;
 	struct kvm_vmem_get_dirty_log get_dirty_log;
 	struct kvm_vmem_get_memory_fd get_memory_fd;
+};
+
+struct kvm_vmem_ioctl_op;
+
+struct kvm_vmem_ioctl {
+	struct kvm_vmem *dev;
+	struct task_struct *caller;
+	const struct kvm_vmem_ioctl_op *op;
+	/* Where @cmd was read. */
+	void __user *uarg;
+	/* What the file descriptor in the answer is reserved for. */
+	struct file *file;
+	union kvm_vmem_cmd cmd;
 };
 
 static int kvm_vmem_ioctl_setup(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd)
@@ -185,7 +199,10 @@ static int kvm_vmem_ioctl_get_dirty_log(struct kvm_vmem *dev,
 static int kvm_vmem_ioctl_get_memory_fd(struct kvm_vmem *dev,
 					union kvm_vmem_cmd *cmd)
 {
-	return kvm_vmem_get_memory_fd(dev, &cmd->get_memory_fd);
+	struct kvm_vmem_ioctl *ioctl =
+		container_of(cmd, struct kvm_vmem_ioctl, cmd);
+
+	return kvm_vmem_get_memory_fd(dev, &cmd->get_memory_fd, &ioctl->file);
 }
 
 /* What a device must have been through before an ioctl. */
@@ -266,13 +283,6 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 		    KVM_VMEM_PREPARE_REMOVE_CANCEL, SET_UP, false),
 };
 
-struct kvm_vmem_ioctl {
-	struct kvm_vmem *dev;
-	struct task_struct *caller;
-	const struct kvm_vmem_ioctl_op *op;
-	union kvm_vmem_cmd cmd;
-};
-
 static int kvm_vmem_execute(void *arg)
 {
 	struct kvm_vmem_ioctl *ioctl = arg;
@@ -312,14 +322,31 @@ static int kvm_vmem_run_ioctl(struct kvm_vmem_ioctl *ioctl)
 			       ioctl);
 }
 
+/* A file is the caller's when it knows the file descriptor, and not before. */
+static int kvm_vmem_answer(struct kvm_vmem_ioctl *ioctl, size_t size)
+{
+	int fd = ioctl->cmd.get_memory_fd.out_fd;
+
+	if (size && copy_to_user(ioctl->uarg, &ioctl->cmd, size)) {
+		if (ioctl->file) {
+			put_unused_fd(fd);
+			fput(ioctl->file);
+		}
+		return -EFAULT;
+	}
+	if (ioctl->file)
+		fd_install(fd, ioctl->file);
+	return 0;
+}
+
 static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 				unsigned long arg)
 {
 	struct kvm_vmem_ioctl ioctl = {
 		.dev = file->private_data,
 		.caller = current,
+		.uarg = (void __user *)arg,
 	};
-	void __user *uarg = (void __user *)arg;
 	unsigned int nr = _IOC_NR(cmd);
 	size_t out_size;
 	u32 user_size;
@@ -330,14 +357,14 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 		return -ENOTTY;
 	ioctl.op = &kvm_vmem_ioctl_ops[nr];
 
-	if (get_user(user_size, (u32 __user *)uarg))
+	if (get_user(user_size, (u32 __user *)ioctl.uarg))
 		return -EFAULT;
 	if (user_size < ioctl.op->min_size)
 		return -EINVAL;
 	/* What is beyond has to be looked through for zeros. */
 	if (user_size > PAGE_SIZE)
 		return -E2BIG;
-	ret = copy_struct_from_user(&ioctl.cmd, ioctl.op->size, uarg,
+	ret = copy_struct_from_user(&ioctl.cmd, ioctl.op->size, ioctl.uarg,
 				    user_size);
 	if (ret)
 		return ret;
@@ -346,7 +373,7 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 
 	/* What cannot be answered is not begun: write back what was read. */
 	out_size = ioctl.op->out ? min(user_size, ioctl.op->size) : 0;
-	if (out_size && copy_to_user(uarg, &ioctl.cmd, out_size))
+	if (out_size && copy_to_user(ioctl.uarg, &ioctl.cmd, out_size))
 		return -EFAULT;
 
 	ret = kvm_vmem_run_ioctl(&ioctl);
@@ -355,9 +382,7 @@ static long kvm_vmem_fops_ioctl(struct file *file, unsigned int cmd,
 	if (ret && ret != -EMSGSIZE)
 		return ret;
 	ioctl.cmd.action.size = user_size;
-	if (out_size && copy_to_user(uarg, &ioctl.cmd, out_size))
-		return -EFAULT;
-	return ret;
+	return kvm_vmem_answer(&ioctl, out_size) ?: ret;
 }
 
 static int kvm_vmem_fops_open(struct inode *inode, struct file *file)

@@ -50,14 +50,16 @@ static const struct file_operations kvm_vmem_memory_fops = {
 /**
  * kvm_vmem_get_memory_fd - KVM_VMEM_GET_MEMORY_FD
  * @dev: the device
- * @cmd: its argument
+ * @cmd: its argument; the file descriptor is reserved
+ * @new: the file for it. Its caller installs it, or puts both
  *
  * Like a mapping, the file outlives the device and finds all blocks unplugged then.
  *
  * Return: as documented for the ioctl.
  */
 int kvm_vmem_get_memory_fd(struct kvm_vmem *dev,
-			   struct kvm_vmem_get_memory_fd *cmd)
+			   struct kvm_vmem_get_memory_fd *cmd,
+			   struct file **new)
 {
 	struct file *file;
 	int fd;
@@ -79,7 +81,7 @@ int kvm_vmem_get_memory_fd(struct kvm_vmem *dev,
 	}
 	kvm_vmem_get(dev);
 	file->f_mode |= FMODE_LSEEK;
-	fd_install(fd, file);
 	cmd->out_fd = fd;
+	*new = file;
 	return 0;
 }

@@ -177,16 +177,9 @@ static int get_memory_fd(struct sweep_bench *bench)
 	return bench->fd < 0 ? bench->fd : 0;
 }
 
-/* If the answer was lost it is known by where it has to be. */
 static int close_memory_fd(struct sweep_bench *bench)
 {
-	int fd = bench->fd;
-
-	if (fd < 0) {
-		fd = dup(bench->spare) - 1;
-		close(fd + 1);
-	}
-	return close(fd) ? -errno : 0;
+	return close(bench->fd) ? -errno : 0;
 }
 
 FIXTURE_VARIANT_ADD(query, get_memory_fd) {
