@@ -308,7 +308,8 @@ static void kvm_vmem_dirty_clean(struct kvm_vmem *dev, u64 first, u64 nb)
 
 /* Nothing is clean before the caller has all of it. */
 static int kvm_vmem_dirty_copy(struct kvm_vmem *dev,
-			       struct kvm_vmem_get_dirty_log *cmd,
+			       const struct kvm_vmem_get_dirty_log *cmd,
+			       struct kvm_vmem_get_dirty_log __user *ucmd,
 			       unsigned long *chunk)
 {
 	void __user *bitmap = u64_to_user_ptr(cmd->bitmap);
@@ -325,8 +326,9 @@ static int kvm_vmem_dirty_copy(struct kvm_vmem *dev,
 			return -EINTR;
 		cond_resched();
 	}
+	if (copy_to_user(&ucmd->out_nb_dirty, &nb_dirty, sizeof(nb_dirty)))
+		return -EFAULT;
 	kvm_vmem_dirty_clean(dev, cmd->first_page, cmd->nb_pages);
-	cmd->out_nb_dirty = nb_dirty;
 	return 0;
 }
 
@@ -334,6 +336,7 @@ static int kvm_vmem_dirty_copy(struct kvm_vmem *dev,
  * kvm_vmem_get_dirty_log - KVM_VMEM_GET_DIRTY_LOG
  * @dev: the device, attached
  * @cmd: its argument
+ * @ucmd: where that came from, for the answer
  *
  * Context: in the VM's process; other processes get -EIO, as the memory that KVM
  * writes to is there and the memory of @cmd with the caller. Takes the device's
@@ -341,7 +344,8 @@ static int kvm_vmem_dirty_copy(struct kvm_vmem *dev,
  * Return: as documented for the ioctl.
  */
 int kvm_vmem_get_dirty_log(struct kvm_vmem *dev,
-			   struct kvm_vmem_get_dirty_log *cmd)
+			   const struct kvm_vmem_get_dirty_log *cmd,
+			   struct kvm_vmem_get_dirty_log __user *ucmd)
 {
 	u64 nb_pages = dev->grid.region_size >> PAGE_SHIFT;
 	unsigned long *chunk;
@@ -364,7 +368,7 @@ int kvm_vmem_get_dirty_log(struct kvm_vmem *dev,
 			ret = kvm_vmem_dirty_fetch(dev, cmd->first_page,
 						   cmd->nb_pages, chunk);
 		if (!ret)
-			ret = kvm_vmem_dirty_copy(dev, cmd, chunk);
+			ret = kvm_vmem_dirty_copy(dev, cmd, ucmd, chunk);
 		mutex_unlock(&dev->lock);
 	}
 	kfree(chunk);

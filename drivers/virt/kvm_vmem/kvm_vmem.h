@@ -304,7 +304,8 @@ void kvm_vmem_dirty_mark(struct kvm_vmem *dev, unsigned int index,
 void kvm_vmem_dirty_destroy(struct kvm_vmem *dev);
 int kvm_vmem_set_dirty_log(struct kvm_vmem *dev, u32 flags);
 int kvm_vmem_get_dirty_log(struct kvm_vmem *dev,
-			   struct kvm_vmem_get_dirty_log *cmd);
+			   const struct kvm_vmem_get_dirty_log *cmd,
+			   struct kvm_vmem_get_dirty_log __user *ucmd);
 
 /* memslots.c: the memslot group */
 int kvm_vmem_memslots_probe(struct kvm_vmem *dev);

@@ -193,7 +193,10 @@ static int kvm_vmem_ioctl_set_dirty_log(struct kvm_vmem *dev,
 static int kvm_vmem_ioctl_get_dirty_log(struct kvm_vmem *dev,
 					union kvm_vmem_cmd *cmd)
 {
-	return kvm_vmem_get_dirty_log(dev, &cmd->get_dirty_log);
+	struct kvm_vmem_ioctl *ioctl =
+		container_of(cmd, struct kvm_vmem_ioctl, cmd);
+
+	return kvm_vmem_get_dirty_log(dev, &cmd->get_dirty_log, ioctl->uarg);
 }
 
 static int kvm_vmem_ioctl_get_memory_fd(struct kvm_vmem *dev,
@@ -223,7 +226,7 @@ struct kvm_vmem_ioctl_op {
 	/* Those that are known. */
 	u32 flags;
 	enum kvm_vmem_stage stage;
-	/* Has ``out_`` members. */
+	/* Has ``out_`` members, to be written when it is done. */
 	bool out;
 	int (*execute)(struct kvm_vmem *dev, union kvm_vmem_cmd *cmd);
 };
@@ -274,8 +277,9 @@ static const struct kvm_vmem_ioctl_op kvm_vmem_ioctl_ops[] = {
 	KVM_VMEM_OP(SET_DIRTY_LOG, set_dirty_log, kvm_vmem_action, flags,
 		    KVM_VMEM_DIRTY_LOG_ENABLE |
 		    KVM_VMEM_DIRTY_LOG_MANUAL_PROTECT, IN_VM, false),
+	/* Answers itself. */
 	KVM_VMEM_OP(GET_DIRTY_LOG, get_dirty_log, kvm_vmem_get_dirty_log,
-		    out_nb_dirty, 0, UNLOCKED, true),
+		    out_nb_dirty, 0, UNLOCKED, false),
 	KVM_VMEM_OP(GET_MEMORY_FD, get_memory_fd, kvm_vmem_get_memory_fd,
 		    __reserved, 0, SET_UP, true),
 	KVM_VMEM_OP(RESET, reset, kvm_vmem_action, flags, 0, IN_VM, false),

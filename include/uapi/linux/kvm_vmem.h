@@ -69,7 +69,12 @@
  *  - EINTR: a fatal signal arrived first.
  *  - ENOMEM: out of memory.
  *
- * and additional errnos, with each ioctl. A call that fails changes nothing.
+ * and additional errnos, with each ioctl. A call that fails changes nothing, with
+ * two exceptions. GET_DIRTY_LOG may count more pages dirty than were. And whether
+ * an answer can be written is tried before anything is done; if that has changed
+ * when the answer is there, as another thread unmapped the structure, say, SETUP,
+ * ATTACH, PLUG, UNPLUG and UNPLUG_ALL fail with EFAULT and are done all the same.
+ * GET_INFO and STATE tell. All other calls have done nothing then.
  *
  * Whatever a guest can ask for is no error of the caller: it is answered by a
  * response of virtio-mem (VIRTIO_MEM_RESP_*), and the ioctl returns 0.
