@@ -197,7 +197,8 @@ static int kvm_vmem_dirty_fetch_one(struct kvm_vmem *dev, u32 slot,
 	if (!ret && dev->dirty_log_manual)
 		ret = kvm_vmem_kvm_clear_dirty_log(dev->vm, slot, buffer,
 						   dirty->nb_pages);
-	return ret;
+	/* It is none of the caller's pointers: the buffer's pages cannot be had. */
+	return ret == -EFAULT ? -ENOMEM : ret;
 }
 
 /* Fetch KVM's logs of the memslots of a range of pages. */
