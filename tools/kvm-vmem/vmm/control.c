@@ -79,12 +79,11 @@ static struct json_object *vmem_info(struct vmem *vmem)
 	return info;
 }
 
-static struct json_object *info(char *arguments)
+static struct json_object *info(void)
 {
 	struct json_object *answer = json_object_new_object();
 	struct json_object *vmems = json_object_new_array();
 
-	(void)arguments;
 	for (unsigned int i = 0; i < machine.nb_vmems; i++)
 		json_object_array_add(vmems, vmem_info(machine.vmems[i]));
 	json_object_object_add(answer, "vmem", vmems);
@@ -120,16 +119,14 @@ static struct json_object *set_size(char *arguments)
 	return ret < 0 ? failure(strerror(-ret)) : vmem_info(vmem);
 }
 
-static struct json_object *quit(char *arguments)
+static struct json_object *quit(void)
 {
-	(void)arguments;
 	machine_stop(VMM_EXIT_ENDED, NULL);
 	return json_object_new_object();
 }
 
-static struct json_object *status(char *arguments)
+static struct json_object *status(void)
 {
-	(void)arguments;
 	return migrate_report();
 }
 
@@ -167,41 +164,45 @@ static struct json_object *begin_migration(char *arguments)
 	return begin(target, false, &limits);
 }
 
-static struct json_object *cancel(char *arguments)
+static struct json_object *cancel(void)
 {
-	(void)arguments;
 	if (!migrate_cancel())
 		return failure("there is no migration to be cancelled, or it is too late");
 	return migrate_report();
 }
 
-static struct json_object *resume(char *arguments)
+static struct json_object *resume(void)
 {
-	(void)arguments;
 	return migrate_resume() ? migrate_report() : failure("the guest is not in doubt");
 }
 
+/* One function or the other: whether the command has arguments. */
 static const struct {
 	const char *name;
-	struct json_object *(*execute)(char *arguments);
+	struct json_object *(*execute)(void);
+	struct json_object *(*execute_with)(char *arguments);
 } commands[] = {
-	{ "resize", set_size },
-	{ "info", info },
-	{ "quit", quit },
-	{ "save", begin_save },
-	{ "migrate", begin_migration },
-	{ "migrate-status", status },
-	{ "migrate-cancel", cancel },
-	{ "resume", resume },
+	{ "resize", .execute_with = set_size },
+	{ "info", .execute = info },
+	{ "quit", .execute = quit },
+	{ "save", .execute_with = begin_save },
+	{ "migrate", .execute_with = begin_migration },
+	{ "migrate-status", .execute = status },
+	{ "migrate-cancel", .execute = cancel },
+	{ "resume", .execute = resume },
 };
 
 static struct json_object *execute(char *line)
 {
 	char *command = strtok_r(line, " ", &line);
 
-	for (unsigned int i = 0; command && i < ARRAY_SIZE(commands); i++)
-		if (!strcmp(command, commands[i].name))
-			return commands[i].execute(line);
+	for (unsigned int i = 0; command && i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(command, commands[i].name))
+			continue;
+		if (commands[i].execute_with)
+			return commands[i].execute_with(line);
+		return *line ? failure("this command has no arguments") : commands[i].execute();
+	}
 	return failure("commands are resize, info, quit, save, migrate and others: vmem-vmm(1)");
 }
 

@@ -130,11 +130,16 @@ static int restore_msrs(const struct vcpu *vcpu, const struct vcpu_state *state,
 		if (done < 0)
 			return failed(failure, "MSRs");
 		next += done;
-		if (next == nb || !state->msrs.entries[next++].data)
+		if (next == nb)
+			break;
+		/* The one that KVM did not take; it has 0 anyway. */
+		if (!state->msrs.entries[next].data) {
+			next++;
 			continue;
+		}
 		errno = EINVAL;
 		failed(failure, "MSR");
-		failure->msr = state->msrs.entries[next - 1].index;
+		failure->msr = state->msrs.entries[next].index;
 		return -EINVAL;
 	}
 	return 0;
@@ -226,7 +231,7 @@ int cpu_restore(const struct vcpu *vcpu, const struct vcpu_state *state,
 int cpu_tsc_shift(const struct vcpu *vcpu, const struct vcpu_tsc *tsc, uint64_t *shift,
 		  struct cpu_failure *failure)
 {
-	struct vcpu_tsc ours;
+	struct vcpu_tsc ours = { 0 };
 	int ret = read_tsc(vcpu, &ours, failure);
 
 	*shift = ret < 0 ? 0 : tsc->value - ours.value + ours.offset - tsc->offset;

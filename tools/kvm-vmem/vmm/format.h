@@ -123,23 +123,23 @@ enum format_per {
 /**
  * struct format_item - a part of struct machine_state that is a section of its own
  * @type: Of the section
- * @name: For messages
  * @per: Of what there is one each
+ * @name: For messages
  * @offset: Of the first of them in struct machine_state
  * @stride: From one to the next
  * @unit: Size of an element
+ * @count: If it may have several elements: where the number of them is, from @offset on
  * @most: How many elements it may have; 1: it has one
- * @count: If it may have more: where the number of them is, from @offset on
  */
 struct format_item {
 	enum stream_type type;
-	const char *name;
 	enum format_per per;
+	const char *name;
 	size_t offset;
 	size_t stride;
 	size_t unit;
-	uint32_t most;
 	long count;
+	uint32_t most;
 };
 
 #define FORMAT_NB_ITEMS 17

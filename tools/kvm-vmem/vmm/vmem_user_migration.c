@@ -82,9 +82,10 @@ static bool is_mapped(struct vmem *vmem, uint64_t index)
 	return vmem->mode == VMEM_STATIC || to_user(vmem)->memslot_blocks[index];
 }
 
-static uint64_t log_size(uint64_t memslot_size)
+/* Of a bitmap with a bit for each page, as KVM has it. */
+static uint64_t log_words(uint64_t size)
 {
-	return align_up(memslot_size / MEMORY_PAGE, 64) / 8;
+	return align_up(size / MEMORY_PAGE, 64) / 64;
 }
 
 static int update_memslots(struct vmem *vmem)
@@ -103,7 +104,7 @@ int user_set_dirty_log(struct vmem *vmem, bool enable)
 	int ret;
 
 	if (enable && !user->log)
-		user->log = malloc(log_size(user->memslot_size));
+		user->log = calloc(log_words(user->memslot_size), sizeof(*user->log));
 	if (enable && !user->log)
 		return -ENOMEM;
 	user->dirty_log = enable;
@@ -128,8 +129,8 @@ int user_fetch_dirty(struct vmem *vmem, uint64_t *pages)
 			.slot = vmem->memslot + i,
 			.dirty_bitmap = user->log,
 		};
-		uint64_t *first = pages + log_size(i * user->memslot_size) / sizeof(*pages);
-		uint64_t nb = log_size(user_size_of_memslot(vmem, i)) / sizeof(*pages);
+		uint64_t *first = pages + log_words(i * user->memslot_size);
+		uint64_t nb = log_words(user_size_of_memslot(vmem, i));
 
 		if (!is_mapped(vmem, i))
 			continue;
