@@ -230,8 +230,9 @@ struct kvm_vmem_setup {
  *	pages no larger than a block, and be the shared mapping of the device,
  *	or with a backing fd of that file at that offset. mmap() of a device
  *	chooses an address that suits
- * @out_memslot_size: As in SETUP; it is larger if the other devices of the VM
- *	left too little of the host's limit. The limit is soft, as in QEMU: a
+ * @out_memslot_size: As in SETUP, by the host's limit of now: it is larger if the
+ *	other devices of the VM left too little of that, smaller if it was raised
+ *	since SETUP. The limit is soft, as in QEMU: a
  *	device whose memslot size is left to the module always gets at least
  *	one memslot
  * @out_nb_memslots: As in SETUP
@@ -620,11 +621,12 @@ struct kvm_vmem_get_bitmap {
  *	KVM_VMEM_GET_BITMAP gives it for all of the region
  *
  * Restores the state of another device, the source of a migration or a saved one,
- * before the guest's memory is put into place. It is done at most once, on an
- * attached device that never had a plugged block; the device may be frozen. In one
- * step the blocks are plugged, the memslots mapped that they need, the usable
- * region is set, and KVM_VMEM_EVENT_SIZE signalled if the size is not 0. With
- * KVM_VMEM_SETUP_PREALLOC the blocks are populated first. The memory is zero.
+ * before the guest's memory is put into place. It is for an attached device that
+ * never had a plugged block, so that it is done once, but for a bitmap without any;
+ * the device may be frozen. In one step the blocks are plugged, the memslots mapped
+ * that they need, the usable region is set, and KVM_VMEM_EVENT_SIZE signalled if the
+ * size is not 0. With KVM_VMEM_SETUP_PREALLOC the blocks are populated first. The
+ * memory is zero.
  *
  * What a guest knows has to be the same on both sides (QEMU's
  * virtio_mem_mig_sanity_checks_post_load()); memslots, their limit, backing and
