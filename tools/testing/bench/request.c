@@ -34,7 +34,7 @@ static const char *const modes[] = { "group", "dynamic-user" };
 
 #define NB_MODES (sizeof(modes) / sizeof(*modes))
 
-static double find_median(const struct linux_guest *guest, const char *request)
+static double find_median(struct linux_guest *guest, const char *request)
 {
 	char mark[64];
 	const char *at;
