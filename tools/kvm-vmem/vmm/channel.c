@@ -133,7 +133,7 @@ int channel_connect(struct channel *channel, const struct channel_address *addre
 {
 	int ret = open_socket(channel, address);
 
-	if (ret < 0)
+	if (channel->fd < 0)
 		return ret;
 	keep_alive(channel->fd);
 	if (connect(channel->fd, &address->any, address->size) == 0)
@@ -168,7 +168,7 @@ int channel_accept(struct channel *channel, const struct channel_address *addres
 {
 	int fd = -1, ret = open_socket(channel, address);
 
-	if (ret < 0)
+	if (channel->fd < 0)
 		return ret;
 	ret = listen_at(channel, address);
 	if (ret == 0)

@@ -12,7 +12,7 @@ _Static_assert(sizeof(struct virtio_state) == 72, "it has no holes");
 
 #define ONE(section, text, per_what, member, array)				\
 	{									\
-		.type = section, .name = text, .per = per_what,			\
+		.type = (section), .name = (text), .per = (per_what),			\
 		.offset = offsetof(struct machine_state, member),		\
 		.stride = SIZE_OF(array), .unit = SIZE_OF(member), .most = 1,	\
 	}
@@ -21,10 +21,10 @@ _Static_assert(sizeof(struct virtio_state) == 72, "it has no holes");
 
 #define LIST_OF_CPU(section, text, elements, number, most_of_them)		\
 	{									\
-		.type = section, .name = text, .per = FORMAT_PER_CPU,		\
+		.type = (section), .name = (text), .per = FORMAT_PER_CPU,		\
 		.offset = offsetof(struct machine_state, cpus[0].elements),	\
 		.stride = SIZE_OF(cpus[0]), .unit = SIZE_OF(cpus[0].elements[0]), \
-		.most = most_of_them,						\
+		.most = (most_of_them),						\
 		.count = (long)offsetof(struct vcpu_state, number) -		\
 			 (long)offsetof(struct vcpu_state, elements),		\
 	}

@@ -166,10 +166,12 @@ int precopy_run(struct precopy *precopy)
 		if (ret < 0)
 			return ret;
 		nb = fetch(precopy, false);
+		if (nb < 0)
+			break;
 		progress->expected_downtime_ms =
-			nb * MEMORY_PAGE * 1000 / progress->bytes_per_second;
-		if (nb >= 0 && (progress->expected_downtime_ms <= precopy->limits.max_downtime_ms ||
-				progress->nb_rounds >= precopy->limits.max_rounds))
+			(uint64_t)nb * MEMORY_PAGE * 1000 / progress->bytes_per_second;
+		if (progress->expected_downtime_ms <= precopy->limits.max_downtime_ms ||
+		    progress->nb_rounds >= precopy->limits.max_rounds)
 			return 0;
 	}
 	return nb;

@@ -59,8 +59,9 @@ other_commands() {
 	local file
 
 	files 'tools/*.c' | while IFS= read -r file; do
-		printf '%s -std=gnu11 -O2 -Wall -Wextra -I%s -isystem %s -I%s -c %s\n' \
-			"$LAB_ROOT/$(dirname "$file")" "$LAB_ROOT/include/uapi" "$(kernel_dir 6.12)/uapi" \
+		printf '%s -std=gnu11 -O2 -Wall -Wextra -I%s -I%s -isystem %s -I%s -c %s\n' \
+			"$LAB_ROOT/$(dirname "$file")" "$LAB_ROOT/include/uapi" \
+			"$LAB_ROOT/tools/kvm-vmem/lib" "$(kernel_dir 6.12)/uapi" \
 			"$LAB_ROOT/tools/testing/selftests/kvm_vmem" "$(basename "$file")"
 	done
 }

@@ -72,12 +72,14 @@ void answer_table(struct answer *answer, const char *const *columns, unsigned in
 void answer_row(struct answer *answer, const uint64_t *cells)
 {
 	size_t used = answer->nr_rows * answer->nr_columns;
+	uint64_t *more;
 
 	if (used + answer->nr_columns > answer->room) {
 		answer->room = (used + answer->nr_columns) * 2;
-		answer->cells = realloc(answer->cells, answer->room * sizeof(*cells));
-		if (!answer->cells)
+		more = realloc(answer->cells, answer->room * sizeof(*cells));
+		if (!more)
 			abort();
+		answer->cells = more;
 	}
 	memcpy(answer->cells + used, cells, answer->nr_columns * sizeof(*cells));
 	answer->nr_rows++;

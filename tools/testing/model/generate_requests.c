@@ -2,6 +2,7 @@
 /* Random requests of guests, sizes that are asked for, and accesses to memory. */
 #include "generate.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +41,7 @@ static uint64_t find_block(struct generator *generator, const struct model_devic
 {
 	uint64_t i, block = random_below(generator, nr);
 
+	assert(nr);
 	for (i = 0; i < nr && device->plugged[(block + i) % nr] != plugged; i++)
 		;
 	return (block + i) % nr;

@@ -2,6 +2,7 @@
 /* Random devices: geometry, memory, mappings, ATTACH. */
 #include "generate.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -92,8 +93,10 @@ static void choose_memslots(struct generator *generator, const struct model *mod
 static void choose_requested(struct generator *generator, const struct model *model,
 			     struct op *op)
 {
-	uint64_t block = block_of(model, op), nr = op->args[SETUP_REGION] / block;
+	uint64_t block = block_of(model, op), nr;
 
+	assert(block);
+	nr = op->args[SETUP_REGION] / block;
 	op->args[SETUP_REQUESTED] = one_in(generator, 2) ? op->args[SETUP_REGION] :
 				    random_below(generator, nr + 1) * block;
 }

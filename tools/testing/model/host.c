@@ -254,6 +254,7 @@ int host_open(struct target *target, unsigned int nr_vcpus, const char **what)
 
 	if (!host)
 		return -ENOMEM;
+	target->self = host;
 	host->nr_vcpus = nr_vcpus;
 	host->null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	host->page = mmap(NULL, MEMORY_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -269,7 +270,6 @@ int host_open(struct target *target, unsigned int nr_vcpus, const char **what)
 	*what = "huge pages";
 	ret = need_hugepages(128);
 	target->patience_ms = PATIENCE_MS;
-	target->self = host;
 	target->reset = host_reset;
 	target->run = host_run;
 	target->watch = host_watch;

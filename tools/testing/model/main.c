@@ -166,7 +166,7 @@ static void run_episode(struct episode *episode)
 
 static void run_random(const struct options *options, struct episode *episode)
 {
-	time_t start = time(NULL), said = start, now = start;
+	time_t start = time(NULL), said = start, now;
 	uint64_t done;
 
 	do {

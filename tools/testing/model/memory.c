@@ -81,11 +81,13 @@ uint64_t memory_read(struct memory *memory, uint64_t offset)
 
 void memory_write(struct memory *memory, uint64_t offset, uint64_t value)
 {
-	uint64_t **page = touch(memory, offset);
+	uint64_t **page = touch(memory, offset), *words = *page;
 
-	if (*page == zeroes)
-		*page = checked(calloc(1, MEMORY_PAGE));
-	(*page)[offset % MEMORY_PAGE / sizeof(uint64_t)] = value;
+	if (words == zeroes) {
+		words = checked(calloc(1, MEMORY_PAGE));
+		*page = words;
+	}
+	words[offset % MEMORY_PAGE / sizeof(uint64_t)] = value;
 }
 
 void memory_populate(struct memory *memory, uint64_t offset, uint64_t size)

@@ -2,6 +2,7 @@
 /* Who is told of what, in the model. */
 #include "model.h"
 
+#include <assert.h>
 #include <errno.h>
 
 const char *const event_columns[1] = { "count" };
@@ -55,11 +56,14 @@ void model_eventfd(struct model *model, const struct op *op, struct answer *answ
 		answer_error(answer, ENOSPC);
 	if (answer->nr_errors)
 		return;
-	if (remove)
+	if (remove) {
+		assert(found < device->nr_listeners);
 		device->listeners[found] = device->listeners[--device->nr_listeners];
-	else
+	} else {
+		assert(device->nr_listeners < MODEL_MAX_LISTENERS);
 		device->listeners[device->nr_listeners++] =
 			(struct model_listener){ event, fd };
+	}
 }
 
 /* What the VMM's eventfds have been told since they were read. */

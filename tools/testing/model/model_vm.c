@@ -2,6 +2,7 @@
 /* VMs in the model, what their devices share, and ATTACH. */
 #include "model.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,6 +93,7 @@ void model_disown(struct model *model, const struct op *op, struct answer *answe
 	for (i = 0; i < vm->nr_own; i++)
 		if (vm->own[i].id == op->args[DISOWN_ID])
 			break;
+	assert(i < vm->nr_own);
 	vm->own[i] = vm->own[--vm->nr_own];
 }
 

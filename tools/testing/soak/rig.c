@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "soak.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -88,10 +89,12 @@ static void use(struct life *life, unsigned int first, unsigned int nb)
 	uint64_t at = life->rig.addr + offset_of(life, first);
 	/* Each page of some; else a word a block. */
 	uint64_t stride = soak_chance(10) ? PAGE : life->rig.block;
-	uint64_t count = nb * life->rig.block / stride, was;
 	struct vcpu *vcpu = &life->rig.vm.vcpus[0];
+	uint64_t count, was;
 	int ret;
 
+	assert(stride);
+	count = nb * life->rig.block / stride;
 	ret = guest_read(vcpu, at, &was);
 	if (ret || was || vcpu->nr_mmio)
 		soak_wrong("plugged memory: %d, has 0x%llx, %lu exits", ret,

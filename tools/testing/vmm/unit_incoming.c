@@ -389,8 +389,10 @@ TEST_F(incoming, a_section_of_another_length_is_refused)
 		struct piece *piece = &self->pieces[i];
 		const size_t size = piece->size;
 		const size_t sizes[] = { size - 1, size + 1, 0, size + 8, most };
+		uint8_t *data = realloc(piece->data, most);
 
-		piece->data = realloc(piece->data, most);
+		ASSERT_NE(NULL, data);
+		piece->data = data;
 		memset(piece->data + size, 0, most - size);
 		for (unsigned int j = 0; j < ARRAY_SIZE(sizes); j++) {
 			if (sizes[j] > most || sizes[j] == size)

@@ -123,7 +123,7 @@ int main(void)
 	request(VIRTIO_MEM_REQ_UNPLUG, 16, 16, VIRTIO_MEM_RESP_ACK);
 	request(VIRTIO_MEM_REQ_UNPLUG, 8, 8, VIRTIO_MEM_RESP_ACK);
 	request(VIRTIO_MEM_REQ_UNPLUG, 0, 8, VIRTIO_MEM_RESP_ACK);
-	if (read(zero, memory, 1) != -1 || read(zero, memory + 4096, 1) != -1 ||
+	if (read(zero, memory, 1) != -1 || read(zero, (char *)memory + 4096, 1) != -1 ||
 	    read(zero, memory, 1) != -1)
 		errx(1, "unplugged memory can be written to");
 	wait_until_freed(setup.out_id);

@@ -191,7 +191,7 @@ TEST_F_TIMEOUT(suspend, leaves_the_work_for_later, 300 * SLOWNESS)
 
 	test_ok(use_memory(rig));
 	test_ok(start_tracing());
-	snprintf(delay, sizeof(delay), "%u", RETIRE_DELAY * 1000);
+	snprintf(delay, sizeof(delay), "%d", RETIRE_DELAY * 1000);
 	test_ok(sysfs_write(rig->setup.out_id, "retire_delay_ms", delay));
 	test_ok(unplug_memory(rig));
 	test_ok(nap("freezer", NAP));

@@ -109,7 +109,8 @@ static ssize_t fake_write(int fd, const void *data, size_t size)
 	struct way *sent = &run.sent;
 
 	must(fd == STDOUT_FILENO && size == 1 && (run.has_room || !serial.output_polled));
-	must(sent->out < sent->in && sent->bytes[sent->out++] == *(const uint8_t *)data);
+	must(sent->out < sent->in && sent->bytes[sent->out] == *(const uint8_t *)data);
+	sent->out++;
 	return 1;
 }
 
@@ -119,9 +120,7 @@ static void type(uint8_t byte)
 	const bool escaped = run.escape;
 
 	run.escape = !escaped && byte == CTRL_A;
-	if (!escaped && byte != CTRL_A)
-		enter(&run.typed, byte);
-	else if (escaped && byte == CTRL_A)
+	if (escaped == (byte == CTRL_A))
 		enter(&run.typed, byte);
 	else if (escaped && byte == 'x')
 		run.ended_by_user = true;
@@ -218,5 +217,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run.input_polled = true;
 	while (input.size && !is_full(&run.sent) && !is_full(&run.typed))
 		step(take8(&input) % SERIAL_NB_STEPS);
+	run.input = NULL;
 	return 0;
 }

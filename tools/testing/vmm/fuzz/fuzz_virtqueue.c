@@ -212,6 +212,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else if (run.rig.queue.ready)
 			device_step(step);
 	}
+	run.input = NULL;
 	rig_destroy(&run.rig);
 	return 0;
 }
