@@ -278,6 +278,26 @@ TEST_F(dirty_log, that_cannot_be_written_is_not_lost)
 	ASSERT_EQ(0, munmap(end, PAGE));
 }
 
+TEST_F(dirty_log, whose_answer_cannot_be_written_is_not_lost)
+{
+	struct kvm_vmem_get_dirty_log *get;
+
+	get = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, get);
+	get->size = sizeof(*get);
+	get->nb_pages = NB_PAGES;
+	get->bitmap = (uintptr_t)self->bitmap;
+	ASSERT_EQ(0, mprotect(get, PAGE, PROT_READ));
+
+	test_ok(set_log(self->dev, self->enable));
+	test_write(0);
+	test_write(4 * BLOCK_PAGES - 1);
+	test_err(EFAULT, vmem_ioctl(self->dev, KVM_VMEM_GET_DIRTY_LOG, get));
+	test_nb_dirty(2);
+	ASSERT_EQ(0, munmap(get, PAGE));
+}
+
 TEST_F(dirty_log, that_is_not_on_is_ENOENT)
 {
 	test_err(ENOENT, vmem_get_dirty_log(self->dev, 0, 64, self->bitmap));
