@@ -42,19 +42,24 @@ static int setup(struct sweep_bench *bench)
 
 FIXTURE_VARIANT_ADD(device, setup) {
 	.step = { .options.backing = BACKING_PROTECTED,
-		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50 },
+		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50,
+		  .unanswered = true },
 };
 
-/* It has a look at the pages that it would get. */
+/* What differs: it has a look at the pages that it would get. */
 FIXTURE_VARIANT_ADD(device, setup_with_small_blocks) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.block_size = MiB, .options.prealloc = true,
-		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50 },
+		  .stage = SWEEP_OPEN, .call = setup,
+		  .below = "kvm_vmem_protected_create",
+		  .allocations = 5, .copies = SWEEP_NONE },
 };
 
+/* It lets go of the file. */
 FIXTURE_VARIANT_ADD(device, setup_with_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD, .options.is_static = true,
-		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50 },
+		  .stage = SWEEP_OPEN, .call = setup,
+		  .below = "kobject_set_name_vargs", .copies = SWEEP_NONE },
 };
 
 static int map(struct sweep_bench *bench)
@@ -91,36 +96,42 @@ static int attach(struct sweep_bench *bench)
 
 FIXTURE_VARIANT_ADD(device, attach) {
 	.step = { .options.backing = BACKING_PROTECTED,
-		  .stage = SWEEP_MAPPED, .call = attach },
+		  .stage = SWEEP_MAPPED, .call = attach,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(device, attach_to_two_address_spaces) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
-		  .stage = SWEEP_MAPPED, .call = attach },
+		  .stage = SWEEP_MAPPED, .call = attach,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(device, attach_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
-		  .stage = SWEEP_MAPPED, .call = attach },
+		  .stage = SWEEP_MAPPED, .call = attach,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(device, attach_of_a_static_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.is_static = true,
-		  .stage = SWEEP_MAPPED, .call = attach },
+		  .stage = SWEEP_MAPPED, .call = attach,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(device, attach_of_a_static_device_to_two_address_spaces) {
 	.step = { .options.backing = BACKING_ANON,
 		  .options.is_static = true, .options.address_spaces = 3,
-		  .stage = SWEEP_MAPPED, .call = attach },
+		  .stage = SWEEP_MAPPED, .call = attach,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(device, attach_of_a_second_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.addr = 8 * GiB, .two_devices = true,
-		  .stage = SWEEP_MAPPED, .call = attach },
+		  .stage = SWEEP_MAPPED, .call = attach,
+		  .unanswered = true },
 };
 
 static int close_device(struct sweep_bench *bench)

@@ -68,18 +68,21 @@ static int unplug_two_and_retire(struct sweep_bench *bench)
 
 FIXTURE_VARIANT_ADD(request, plug_that_needs_a_memslot) {
 	.step = { .options.backing = BACKING_PROTECTED,
-		  .call = plug_two, .undo = unplug_two_and_retire },
+		  .call = plug_two, .undo = unplug_two_and_retire,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, plug_that_needs_a_memslot_in_two_address_spaces) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
-		  .call = plug_two, .undo = unplug_two_and_retire },
+		  .call = plug_two, .undo = unplug_two_and_retire,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, plug_that_needs_a_memslot_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
-		  .call = plug_two, .undo = unplug_two },
+		  .call = plug_two, .undo = unplug_two,
+		  .unanswered = true },
 };
 
 static int plug_first(struct sweep_bench *bench)
@@ -90,7 +93,8 @@ static int plug_first(struct sweep_bench *bench)
 FIXTURE_VARIANT_ADD(request, plug_in_an_active_memslot) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_first, .call = plug_two, .undo = unplug_two,
-		  .allocations = SWEEP_NONE },
+		  .allocations = SWEEP_NONE,
+		  .unanswered = true },
 };
 
 static int become_idle(struct sweep_bench *bench)
@@ -103,14 +107,16 @@ static int become_idle(struct sweep_bench *bench)
 FIXTURE_VARIANT_ADD(request, plug_in_an_idle_memslot) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = become_idle, .call = plug_two, .undo = unplug_two,
-		  .allocations = SWEEP_NONE },
+		  .allocations = SWEEP_NONE,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, plug_of_a_static_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.is_static = true,
 		  .call = plug_two, .undo = unplug_two,
-		  .allocations = SWEEP_NONE },
+		  .allocations = SWEEP_NONE,
+		  .unanswered = true },
 };
 
 /* Of four memslots the second is there, but not the third and fourth. */
@@ -139,7 +145,8 @@ static int unplug_across_and_retire(struct sweep_bench *bench)
 FIXTURE_VARIANT_ADD(request, plug_across_memslots) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_ninth, .call = plug_across,
-		  .undo = unplug_across_and_retire },
+		  .undo = unplug_across_and_retire,
+		  .unanswered = true },
 };
 
 /* The second memslot is idle, and stays so if the others cannot be had. */
@@ -168,56 +175,65 @@ FIXTURE_VARIANT_ADD(request, plug_across_memslots_one_of_them_idle) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = have_an_idle_one,
 		  .call = plug_across_an_idle_one,
-		  .undo = unplug_to_an_idle_one },
+		  .undo = unplug_to_an_idle_one,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, plug_across_memslots_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_ninth, .call = plug_across,
-		  .undo = unplug_across },
+		  .undo = unplug_across,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, plug_with_preallocation) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
-		  .call = plug_two, .undo = unplug_two_and_retire },
+		  .call = plug_two, .undo = unplug_two_and_retire,
+		  .unanswered = true },
 };
 
 /* It may have to free the memory itself. */
 FIXTURE_VARIANT_ADD(request, unplug) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
-		  .prepare = plug_two, .call = unplug_two, .undo = plug_two },
+		  .prepare = plug_two, .call = unplug_two, .undo = plug_two,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_synchronously) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
 		  .prepare = plug_two, .call = unplug_two_synchronously,
-		  .undo = plug_two, .allocations = SWEEP_NONE },
+		  .undo = plug_two, .allocations = SWEEP_NONE,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
-		  .prepare = plug_two, .call = unplug_two, .undo = plug_two },
+		  .prepare = plug_two, .call = unplug_two, .undo = plug_two,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_of_memory_of_the_process) {
 	.step = { .options.backing = BACKING_ANON,
-		  .prepare = plug_two, .call = unplug_two, .undo = plug_two },
+		  .prepare = plug_two, .call = unplug_two, .undo = plug_two,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_across_memslots) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_across, .call = unplug_across,
-		  .undo = plug_across },
+		  .undo = plug_across,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_across_memslots_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .options.address_spaces = 3,
 		  .prepare = plug_across, .call = unplug_across,
-		  .undo = plug_across },
+		  .undo = plug_across,
+		  .unanswered = true },
 };
 
 static int unplug_all(struct sweep_bench *bench)
@@ -234,19 +250,22 @@ FIXTURE_VARIANT_ADD(request, unplug_all) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .prepare = plug_across, .call = unplug_all,
-		  .undo = plug_across },
+		  .undo = plug_across,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_all_synchronously) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_across, .call = unplug_all_synchronously,
-		  .undo = plug_across },
+		  .undo = plug_across,
+		  .unanswered = true },
 };
 
 FIXTURE_VARIANT_ADD(request, unplug_all_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_across, .call = unplug_all,
-		  .undo = plug_across },
+		  .undo = plug_across,
+		  .unanswered = true },
 };
 
 static int reset(struct sweep_bench *bench)

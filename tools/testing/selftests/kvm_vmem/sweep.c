@@ -9,43 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <unistd.h>
 
-#include "access.h"
+#include "sweep_state.h"
 
-#define REGION_SIZE	(64 * MiB)
-#define MEMSLOT_SIZE	(16 * MiB)
-#define MAX_MEMSLOTS	8
-/* The first memslot of the device. */
-#define FIRST_ID	100
 /* Far more than any call allocates. */
 #define MAX_NTH		5000
-
-/**
- * struct state - what a call that fails must not change
- * @facts: What the device says of itself
- * @nb_memslots: How many memslots it lists, or why it does not
- * @memslots: Those
- * @plugged: Its bitmap
- * @resident: Memory that it has
- * @kvm_knows: Which memslots KVM has: a bit for each of the device's ids and for each
- *	address space
- * @devices: Devices that the operator sees
- * @references: References to the module
- * @lowest_fd: The lowest file descriptor that is free
- * @vm_pages: Size of the process' address space
- */
-struct state {
-	struct kvm_vmem_get_info facts;
-	int nb_memslots;
-	struct kvm_vmem_memslot_info memslots[MAX_MEMSLOTS];
-	unsigned char plugged[16];
-	uint64_t resident;
-	uint64_t kvm_knows;
-	int devices;
-	int references;
-	int lowest_fd;
-	unsigned long vm_pages;
-};
 
 /**
  * struct sweep - a sweep
@@ -55,6 +24,7 @@ struct state {
  * @bench: What the step works with
  * @before: How everything is before the call
  * @after: And after it
+ * @calls: Calls so far
  * @injected: Failures so far
  * @refused: Those by which the call failed, with nothing done
  * @unanswered: Those by which it failed with everything done, but for the answer
@@ -64,17 +34,15 @@ struct sweep {
 	struct rig_options options;
 	unsigned int kinds;
 	struct sweep_bench bench;
-	struct state before;
-	struct state after;
+	struct sweep_state before;
+	struct sweep_state after;
+	unsigned int calls;
 	unsigned int injected;
 	unsigned int refused;
 	unsigned int unanswered;
 };
 
-static void sweep_say(const char *format, ...)
-	__attribute__((format(printf, 1, 2)));
-
-static void sweep_say(const char *format, ...)
+void sweep_say(const char *format, ...)
 {
 	va_list args;
 
@@ -87,11 +55,14 @@ static void sweep_say(const char *format, ...)
 
 static int build_first(struct sweep_bench *bench)
 {
-	const struct rig_options options = { .memslot_size = MEMSLOT_SIZE };
+	const struct rig_options options = {
+		.memslot_size = SWEEP_MEMSLOT_SIZE,
+	};
 	struct rig *first = &bench->first;
 	int ret;
 
-	backing_create(&first->backing, BACKING_PROTECTED, REGION_SIZE, 0);
+	backing_create(&first->backing, BACKING_PROTECTED, SWEEP_REGION_SIZE,
+		       0);
 	first->dev = vmem_open();
 	if (first->dev < 0)
 		return first->dev;
@@ -138,7 +109,7 @@ static int build_device(struct sweep *sweep)
 	if (options->backing == BACKING_PROTECTED)
 		ret = backing_map_device(&rig->backing, rig->dev);
 	fill_attach(&rig->attach, &rig->vm, &rig->backing);
-	rig->attach.first_memslot_id = FIRST_ID;
+	rig->attach.first_memslot_id = SWEEP_FIRST_ID;
 	rig->attach.address_spaces = options->address_spaces;
 	if (ret || step->stage == SWEEP_MAPPED)
 		return ret;
@@ -177,9 +148,9 @@ static int begin(struct sweep *sweep)
 
 	*options = sweep->step->options;
 	if (!options->region_size)
-		options->region_size = REGION_SIZE;
+		options->region_size = SWEEP_REGION_SIZE;
 	if (!options->memslot_size && !options->is_static)
-		options->memslot_size = MEMSLOT_SIZE;
+		options->memslot_size = SWEEP_MEMSLOT_SIZE;
 	if (!options->address_spaces)
 		options->address_spaces = 1;
 
@@ -212,110 +183,14 @@ static void end(struct sweep *sweep)
 	close(bench->spare);
 }
 
-/*
- * Ask for a memslot where the VM's own RAM is. If there is one of that id, KVM finds that
- * it would get another address, and if there is none, that it would overlap.
- */
-static bool kvm_has_memslot(struct vm *vm, unsigned int address_space,
-			    unsigned int id)
+static void look(struct sweep *sweep, struct sweep_state *state)
 {
-	return vm_set_memslot(vm->fd, address_space << 16 | id, 0, 4 * KiB,
-			      vm->ram) != -EEXIST;
-}
-
-static uint64_t look_at_kvm(struct sweep *sweep)
-{
-	struct vm *vm = &sweep->bench.rig.vm;
-	unsigned int as_id, i;
-	uint64_t knows = 0;
-
-	for (as_id = 0; sweep->options.address_spaces >> as_id; as_id++)
-		for (i = 0; i < REGION_SIZE / MEMSLOT_SIZE; i++)
-			knows = knows << 1 |
-				kvm_has_memslot(vm, as_id, FIRST_ID + i);
-	return knows;
-}
-
-static void look_at_device(struct sweep *sweep, struct state *state)
-{
-	int dev = sweep->bench.rig.dev;
-	char path[128];
-	uint32_t id;
-	int fd;
-
-	state->facts = vmem_facts(dev);
-	state->nb_memslots = vmem_get_memslots(dev, state->memslots,
-					       MAX_MEMSLOTS);
-	if (sweep->step->violates) {
-		state->facts.out_nb_violations = 0;
-		state->facts.out_last_violation = 0;
-	}
-	if (!state->facts.out_block_size)
-		return;
-
-	id = state->facts.out_id;
-	while (device_value(id, "discard_pending"))
-		usleep(1000);
-	if (!sweep->step->touches)
-		state->resident = device_value(id, "resident");
-	sysfs_path(path, sizeof(path), id, "plugged_blocks");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (read(fd, state->plugged, sizeof(state->plugged)) < 0)
-		state->plugged[0] = ~0;
-	close(fd);
-}
-
-static unsigned long vm_pages(void)
-{
-	char buf[128];
-
-	return read_file("/proc/self/statm", buf, sizeof(buf)) < 0 ?
-	       0 : strtoul(buf, NULL, 10);
-}
-
-static void look(struct sweep *sweep, struct state *state)
-{
-	memset(state, 0, sizeof(*state));
-	look_at_device(sweep, state);
-	state->kvm_knows = look_at_kvm(sweep);
-	state->devices = count_devices();
-	state->references = module_refcount();
-	state->lowest_fd = dup(sweep->bench.spare);
-	close(state->lowest_fd);
-	state->vm_pages = vm_pages();
-}
-
-#define differs(member) do { \
-	if (memcmp(&now->member, &wanted->member, sizeof(now->member))) \
-		sweep_say("  %s is %#lx instead of %#lx", #member, \
-			  (unsigned long)now->member, \
-			  (unsigned long)wanted->member); \
-} while (0)
-
-static void say_difference(const struct state *now, const struct state *wanted)
-{
-	differs(facts.out_state);
-	differs(facts.out_id);
-	differs(facts.out_size);
-	differs(facts.out_requested_size);
-	differs(facts.out_usable_region_size);
-	differs(facts.out_userspace_addr);
-	differs(facts.out_nb_active);
-	differs(facts.out_nb_idle);
-	differs(facts.out_nb_violations);
-	differs(nb_memslots);
-	differs(plugged[0]);
-	differs(resident);
-	differs(kvm_knows);
-	differs(devices);
-	differs(references);
-	differs(lowest_fd);
-	differs(vm_pages);
+	sweep_look(sweep->step, &sweep->bench, state);
 }
 
 /* What other tasks are left to do may take a moment. */
-static bool is_now(struct sweep *sweep, const struct state *wanted,
-		   struct state *now)
+static bool is_now(struct sweep *sweep, const struct sweep_state *wanted,
+		   struct sweep_state *now)
 {
 	int tries = 20;
 
@@ -328,16 +203,22 @@ static bool is_now(struct sweep *sweep, const struct state *wanted,
 	return false;
 }
 
-static bool expect(struct sweep *sweep, const struct state *wanted,
+static int call(struct sweep *sweep)
+{
+	sweep->calls++;
+	return sweep->step->call(&sweep->bench);
+}
+
+static bool expect(struct sweep *sweep, const struct sweep_state *wanted,
 		   const char *when)
 {
-	struct state now;
+	struct sweep_state now;
 
 	if (is_now(sweep, wanted, &now))
 		return true;
 	sweep_say("%s, after %u failures that did no harm:", when,
 		  sweep->injected - 1);
-	say_difference(&now, wanted);
+	sweep_say_difference(&now, wanted);
 	return false;
 }
 
@@ -350,7 +231,7 @@ static bool may_fail_by(struct sweep *sweep, int ret)
 
 static bool was_done(struct sweep *sweep)
 {
-	struct state now;
+	struct sweep_state now;
 
 	look(sweep, &now);
 	return memcmp(&now, &sweep->before, sizeof(now)) &&
@@ -364,14 +245,15 @@ static bool check_failed(struct sweep *sweep, int ret)
 		return false;
 	}
 	/* The answer is a copy, too, and the last one. */
-	if (sweep->kinds & FAIL_COPIES && ret == -EFAULT && was_done(sweep)) {
+	if (sweep->step->unanswered && sweep->kinds & FAIL_COPIES &&
+	    ret == -EFAULT && was_done(sweep)) {
 		sweep->unanswered++;
 		return true;
 	}
 	sweep->refused++;
 	if (!expect(sweep, &sweep->before, "the call failed"))
 		return false;
-	ret = sweep->step->call(&sweep->bench);
+	ret = call(sweep);
 	if (ret)
 		sweep_say("after a failure it fails for good, with %d", ret);
 	return !ret && expect(sweep, &sweep->after,
@@ -411,7 +293,7 @@ static bool fail_once(struct sweep *sweep, unsigned int nth, int *failed)
 	int ret = arm(sweep, nth);
 
 	if (!ret) {
-		ret = sweep->step->call(&sweep->bench);
+		ret = call(sweep);
 		*failed = disarm(sweep);
 	} else {
 		*failed = ret;
@@ -429,10 +311,13 @@ static bool fail_once(struct sweep *sweep, unsigned int nth, int *failed)
 
 static bool check_count(struct sweep *sweep, const char *what, int least)
 {
-	sweep_say("%u %s failed: nothing was done %u times, all %u times, and %u times unanswered",
-		  sweep->injected, what, sweep->refused,
+	sweep_say("%u calls, %u %s failed: nothing was done %u times, all %u, unanswered %u",
+		  sweep->calls, sweep->injected, what, sweep->refused,
 		  sweep->injected - sweep->refused - sweep->unanswered,
 		  sweep->unanswered);
+	if (sweep->kinds & FAIL_COPIES &&
+	    sweep->unanswered != sweep->step->unanswered)
+		return false;
 	if (least == SWEEP_NONE)
 		return !sweep->injected;
 	return sweep->injected >= (least ?: 1);
@@ -443,19 +328,21 @@ static bool fail_all(struct sweep *sweep, unsigned int kinds, const char *what,
 		     int least)
 {
 	int failed, ret = fail_choose(kinds, sweep->step->below);
-	unsigned int nth = 0;
+	unsigned int nth = 1;
 
 	if (ret) {
 		sweep_say("%s cannot be made to fail: %d", what, ret);
 		return false;
 	}
 	sweep->kinds = kinds;
+	sweep->calls = 0;
 	sweep->injected = 0;
 	sweep->refused = 0;
 	sweep->unanswered = 0;
 	do {
-		if (!fail_once(sweep, ++nth, &failed))
+		if (!fail_once(sweep, nth, &failed))
 			return false;
+		nth += sweep->step->stride ?: 1;
 	} while (failed && nth < MAX_NTH);
 	return !failed && check_count(sweep, what, least);
 }
@@ -468,7 +355,7 @@ static bool call_once(struct sweep *sweep)
 	/* Once for what the process allocates for good. */
 	look(sweep, &sweep->before);
 	look(sweep, &sweep->before);
-	ret = sweep->step->call(&sweep->bench);
+	ret = call(sweep);
 	if (ret) {
 		sweep_say("it fails by itself, with %d", ret);
 		return false;

@@ -3,8 +3,8 @@
  * Sweeps: a call is made again and again, and each time another allocation of its fails,
  * until none is left. It has to do all or nothing.
  *
- * A new call of the device's is a step, a FIXTURE_VARIANT_ADD() of a fixture that is
- * a fixture with a step for each variant.
+ * A new call of the device's is a step: a FIXTURE_VARIANT_ADD() of a fixture that has one for
+ * each variant.
  */
 #ifndef KVM_VMEM_TEST_SWEEP_H
 #define KVM_VMEM_TEST_SWEEP_H
@@ -54,12 +54,14 @@ typedef int (*sweep_fn)(struct sweep_bench *bench);
  * @below: Only what is called by this function of the kernel's fails
  * @elsewhere: Not in the calling task, but in whatever has @below among its callers
  * @also: An errno that the call may fail with besides -ENOMEM (memory) and -EFAULT
+ * @unanswered: It is done, even if the answer cannot be copied and it fails by that
  * @touches: It touches memory, which may be there even if the call fails
  * @violates: It accesses an unplugged block, which may be counted even if the call fails
  * @allocations: It makes at least so many; one if this is 0, and none at all if SWEEP_NONE
  * @copies: The same of copies from and to user space
  * @pages: The same of pages, with @elsewhere: there @allocations are of objects alone, and
  *	copies do not fail
+ * @stride: There are so many of them, all alike, that only every @stride-th is to fail
  */
 struct sweep_step {
 	struct rig_options options;
@@ -72,11 +74,13 @@ struct sweep_step {
 	const char *below;
 	bool elsewhere;
 	int also;
+	bool unanswered;
 	bool touches;
 	bool violates;
 	int allocations;
 	int copies;
 	int pages;
+	unsigned int stride;
 };
 
 /*
@@ -84,5 +88,8 @@ struct sweep_step {
  * how many there were, and what went wrong.
  */
 bool sweep_run(const struct sweep_step *step);
+
+/* A line of what it says. */
+void sweep_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif /* KVM_VMEM_TEST_SWEEP_H */
