@@ -4,8 +4,9 @@
  *
  * But for one thing: KVM's clock is the host's, plus what the TSC has counted since KVM
  * last looked there. Where the host does not trust its own TSC, the two drift apart until
- * KVM looks again, as it does whenever the vCPU was elsewhere. Such a clock does not say
- * that it is stable, and any guest has to expect that it goes back by so much.
+ * KVM looks again, as it does whenever the vCPU was elsewhere; by how much, depends on
+ * what the host takes the TSC's frequency for. Such a clock does not say that it is
+ * stable, and any guest has to expect that it goes back. What KVM saw last does not.
  */
 #include <linux/types.h>
 
@@ -24,8 +25,6 @@
 #define DIVIDE_BY_128	0xa
 
 #define PVCLOCK_TSC_STABLE	1
-/* The part of all time by which the two may differ: what a host got wrong of its TSC. */
-#define MOST_DRIFT		8
 
 /* The ABI of Documentation/virt/kvm/x86/msr.rst */
 struct pvclock_vcpu_time_info {
@@ -40,7 +39,7 @@ static struct pvclock_vcpu_time_info clock;
 static uint64_t last_tsc, last_time;
 static uint32_t last_count;
 
-static uint64_t read_clock(uint8_t *flags)
+static uint64_t read_clock(void)
 {
 	uint64_t delta, time;
 	uint32_t version;
@@ -50,8 +49,9 @@ static uint64_t read_clock(uint8_t *flags)
 		fence();
 		delta = ticks() - clock.tsc_timestamp;
 		delta = clock.tsc_shift < 0 ? delta >> -clock.tsc_shift : delta << clock.tsc_shift;
-		time = clock.system_time + ((__uint128_t)delta * clock.tsc_to_system_mul >> 32);
-		*flags = clock.flags;
+		time = clock.system_time;
+		if (clock.flags & PVCLOCK_TSC_STABLE)
+			time += (__uint128_t)delta * clock.tsc_to_system_mul >> 32;
 		fence();
 	} while (version != READ_ONCE(clock.version));
 	return time;
@@ -72,28 +72,18 @@ void clocks_set(void)
 	clocks_check();
 }
 
-static void check_clock(void)
-{
-	uint8_t flags;
-	uint64_t time = read_clock(&flags);
-	uint64_t drift = flags & PVCLOCK_TSC_STABLE ? 0 : last_time / MOST_DRIFT;
-
-	if (time + drift < last_time)
-		work_failed("clock", last_time - time);
-	if (time > last_time)
-		last_time = time;
-}
-
 void clocks_check(void)
 {
-	uint64_t tsc = ticks();
+	uint64_t tsc = ticks(), time = read_clock();
 	uint32_t count = mmio_read32(APIC_CURRENT);
 
 	if (tsc < last_tsc)
 		work_failed("TSC", last_tsc - tsc);
+	if (time < last_time)
+		work_failed("clock", last_time - time);
 	if (!count || count > last_count)
 		work_failed("timer", count);
-	check_clock();
 	last_tsc = tsc;
+	last_time = time;
 	last_count = count;
 }
