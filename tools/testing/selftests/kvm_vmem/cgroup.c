@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "slowness.h"
 #include "vmem.h"
 
 #define PRINTK "/proc/sys/kernel/printk"
@@ -39,10 +40,22 @@ int cgroup_create(struct cgroup *cgroup, const char *name)
 	return cgroup->max < 0 ? -errno : 0;
 }
 
+/*
+ * On 6.1 a VM has a thread of KVM's in the cgroup of the process that made it, as long as
+ * there is the VM: which may be for a moment longer than the process, if a worker has its
+ * mm while it is killed.
+ */
 int cgroup_destroy(struct cgroup *cgroup)
 {
+	unsigned int tries = 1000 * SLOWNESS;
+
 	close(cgroup->max);
-	return rmdir(cgroup->path) ? -errno : 0;
+	while (rmdir(cgroup->path)) {
+		if (errno != EBUSY || !tries--)
+			return -errno;
+		usleep(10000);
+	}
+	return 0;
 }
 
 int cgroup_enter(const struct cgroup *cgroup)

@@ -25,7 +25,7 @@ struct cgroup {
 bool has_memory_cgroups(void);
 
 int cgroup_create(struct cgroup *cgroup, const char *name);
-/* Fails while there is a process in it. */
+/* Waits for what is left of its processes; fails while there is one in it. */
 int cgroup_destroy(struct cgroup *cgroup);
 
 /* The calling process, and its children to come. */
