@@ -188,19 +188,25 @@ static void look(struct sweep *sweep, struct sweep_state *state)
 	sweep_look(sweep->step, &sweep->bench, state);
 }
 
-/* What other tasks are left to do may take a moment. */
-static bool is_now(struct sweep *sweep, const struct sweep_state *wanted,
-		   struct sweep_state *now)
+/*
+ * Which of two states it is, or NULL. What other tasks are left to do may take a moment,
+ * and half a minute where they are slow.
+ */
+static const struct sweep_state *
+find_state(struct sweep *sweep, const struct sweep_state *one,
+	   const struct sweep_state *other, struct sweep_state *now)
 {
-	int tries = 20;
+	unsigned int ms;
 
-	do {
+	for (ms = 1; ms < 30000; ms *= 2) {
 		look(sweep, now);
-		if (!memcmp(now, wanted, sizeof(*now)))
-			return true;
-		usleep(50000);
-	} while (--tries);
-	return false;
+		if (!memcmp(now, one, sizeof(*now)))
+			return one;
+		if (!memcmp(now, other, sizeof(*now)))
+			return other;
+		usleep(ms * 1000);
+	}
+	return NULL;
 }
 
 static int call(struct sweep *sweep)
@@ -214,7 +220,7 @@ static bool expect(struct sweep *sweep, const struct sweep_state *wanted,
 {
 	struct sweep_state now;
 
-	if (is_now(sweep, wanted, &now))
+	if (find_state(sweep, wanted, wanted, &now))
 		return true;
 	sweep_say("%s, after %u failures that did no harm:", when,
 		  sweep->injected - 1);
@@ -233,9 +239,8 @@ static bool was_done(struct sweep *sweep)
 {
 	struct sweep_state now;
 
-	look(sweep, &now);
-	return memcmp(&now, &sweep->before, sizeof(now)) &&
-	       is_now(sweep, &sweep->after, &now);
+	return find_state(sweep, &sweep->before, &sweep->after, &now) ==
+	       &sweep->after;
 }
 
 static bool check_failed(struct sweep *sweep, int ret)
