@@ -325,6 +325,8 @@ static bool check_count(struct sweep *sweep, const char *what, int least)
 		return false;
 	if (least == SWEEP_NONE)
 		return !sweep->injected;
+	if (least == SWEEP_ANY)
+		return true;
 	return sweep->injected >= (least ?: 1);
 }
 

@@ -13,6 +13,8 @@
 #include "vmem.h"
 
 #define SWEEP_NONE	(-1)
+/* It depends on what the kernel has at hand. */
+#define SWEEP_ANY	(-2)
 
 /* How far a device got before the call. */
 enum sweep_stage {
