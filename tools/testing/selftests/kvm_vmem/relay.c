@@ -92,6 +92,17 @@ static bool pass_on(int from, int to, uint64_t *passed, uint64_t limit)
 	return !limit || *passed < limit;
 }
 
+/* Who refuses says why, and goes away: what it said may still be there. */
+static void pass_on_rest(struct relay *relay, int source, int target)
+{
+	char bytes[4096];
+	ssize_t n;
+
+	while ((n = recv(target, bytes, sizeof(bytes), MSG_DONTWAIT)) > 0 &&
+	       !send_all(source, bytes, n))
+		relay->backward += n;
+}
+
 static void relay_between(struct relay *relay, int source, int target)
 {
 	struct pollfd fds[] = {
@@ -105,6 +116,8 @@ static void relay_between(struct relay *relay, int source, int target)
 		if (goes_on && fds[0].revents)
 			goes_on = pass_on(source, target, &relay->forward, relay->cut_after);
 	}
+	if (!relay->cut_after && !relay->cut_answers)
+		pass_on_rest(relay, source, target);
 }
 
 static void *relay_thread(void *data)
