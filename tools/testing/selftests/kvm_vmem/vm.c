@@ -267,7 +267,7 @@ static int vcpu_run(struct vcpu *vcpu)
 
 	for (;;) {
 		if (ioctl(vcpu->fd, KVM_RUN, 0)) {
-			if (errno == EINTR || errno == EAGAIN)
+			if (errno == EAGAIN || (errno == EINTR && !vcpu->gives_up))
 				continue;
 			return -errno;
 		}

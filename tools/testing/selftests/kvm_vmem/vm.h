@@ -54,6 +54,7 @@ enum guest_op {
  * @command: What it shares with the guest's code
  * @command_gpa: Where the guest has that
  * @interruptible: It takes interrupts; none ever comes
+ * @gives_up: A signal ends its command, with -EINTR
  * @ready: It waits for a command
  * @thread: Runs the command of vcpu_start()
  * @error: What that returned
@@ -68,6 +69,7 @@ struct vcpu {
 	struct guest_command *command;
 	uint64_t command_gpa;
 	bool interruptible;
+	bool gives_up;
 	bool ready;
 	pthread_t thread;
 	int error;
