@@ -69,6 +69,9 @@ model:
 	@tools/testing/model/model $(if $(KERNEL),--kernel $(KERNEL)) $(if $(OPS),--ops $(OPS)) \
 		$(if $(SEED),--seed $(SEED))
 
+fuzz:
+	@tools/testing/fuzz/fuzz $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 help:
 	@echo 'make [KDIR=DIR]   build drivers/virt/kvm_vmem/kvm_vmem.ko for the kernel that'
 	@echo '                  runs, or the one with its build directory in DIR'
@@ -81,6 +84,8 @@ help:
 	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
 	@echo 'make model        random operations on the module and on a model of it, compared;'
 	@echo '                  OPS (20000), KERNEL (6.12), SEED'
+	@echo 'make fuzz         the module on the debug kernel, by random calls that its coverage'
+	@echo '                  guides, for MINUTES (10), SEED'
 	@echo 'make unit         the tests that need no kernel'
 	@echo 'make docs         the documentation, into build/docs/html'
 	@echo 'make modules_install   put the module where modprobe finds it; INSTALL_MOD_PATH'
@@ -92,4 +97,4 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench soak check-kills model help
+	check-quick demo run bench soak check-kills model fuzz help
