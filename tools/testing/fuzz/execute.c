@@ -106,6 +106,8 @@ struct features execute_program(const struct program *program)
 		found("a process does not end");
 	if (changes_parameters(program))
 		watch_restore();
+	/* By which a thread that kmemleak names is known. */
+	printf("fuzz: ran %d\n", pid);
 	finding = watch_finding();
 	if (finding)
 		found(finding);

@@ -308,6 +308,9 @@ static void make_sense(struct call *call, const struct program *program, unsigne
 {
 	if (!strcmp(call->spec->name, "set_bitmap"))
 		fit_bitmap(call, program, at);
+	/* What may be written is first. */
+	if (!strcmp(call->spec->name, "store"))
+		set(call, "name", below(3));
 	/* The memory file of a device, as often as the device. */
 	if (!strcmp(call->spec->name, "mmap") && one_in(4))
 		set_slot(call, "fd", slot_ranges[SLOT_MEM].first);

@@ -14,16 +14,16 @@
 #define PAGE	4096UL
 #define TRACEFS	"/sys/kernel/tracing"
 
-/* What the operator sees of a device, and of all of them, by number. */
+/* What the operator sees of a device, and of all of them, by number; first what may be written. */
 static const struct name attributes[] = {
-	{ "label", 0 }, { "pid", 1 }, { "addr", 2 }, { "region_size", 3 }, { "block_size", 4 },
-	{ "node_id", 5 }, { "size", 6 }, { "requested_size", 7 }, { "usable_region_size", 8 },
-	{ "memslot_size", 9 }, { "memslots_total", 10 }, { "memslots_active", 11 },
-	{ "memslots_idle", 12 }, { "retire_delay_ms", 13 }, { "retire", 14 },
-	{ "resident", 15 }, { "discard_pending", 16 }, { "violations", 17 },
-	{ "last_violation", 18 }, { "plugged_blocks", 19 }, { "counters/acks", 20 },
-	{ "counters/kvm_calls", 21 }, { "uevent", 22 }, { "debugfs/memslots", 23 },
-	{ "debugfs/blocks", 24 }, { "trace", 25 }, { "frozen", 26 }, { "dirty_log", 27 },
+	{ "requested_size", 0 }, { "retire_delay_ms", 1 }, { "retire", 2 }, { "label", 3 },
+	{ "pid", 4 }, { "addr", 5 }, { "region_size", 6 }, { "block_size", 7 }, { "node_id", 8 },
+	{ "size", 9 }, { "usable_region_size", 10 }, { "memslot_size", 11 },
+	{ "memslots_total", 12 }, { "memslots_active", 13 }, { "memslots_idle", 14 },
+	{ "frozen", 15 }, { "dirty_log", 16 }, { "resident", 17 }, { "discard_pending", 18 },
+	{ "violations", 19 }, { "last_violation", 20 }, { "plugged_blocks", 21 },
+	{ "counters/acks", 22 }, { "counters/kvm_calls", 23 }, { "uevent", 24 },
+	{ "debugfs/memslots", 25 }, { "debugfs/blocks", 26 }, { "trace", 27 },
 	{ 0 }
 };
 
