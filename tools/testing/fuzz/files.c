@@ -104,7 +104,7 @@ static long do_fork(struct run *run, const struct call *call)
 		case FORK_RUN:
 			run_rest(run, call);
 		case FORK_EXEC:
-			execl("/proc/self/exe", "vmem-fuzz", "--nothing", NULL);
+			execl("/bin/busybox", "true", NULL);
 			_exit(1);
 		case FORK_KILL:
 			kill(getpid(), SIGKILL);

@@ -20,6 +20,7 @@
 
 #include "corpus.h"
 #include "execute.h"
+#include "failures.h"
 #include "generate.h"
 #include "random.h"
 #include "run.h"
@@ -144,7 +145,8 @@ static void prepare_host(void)
 		err(2, "prctl");
 	if (!cover_open())
 		printf("fuzz: there is no KCOV here\n");
-	watch_allow_failures();
+	if (!failures_prepare())
+		printf("fuzz: this kernel does not fail to order\n");
 	watch_trace();
 	if (!watch_begin())
 		errx(2, "the module is not loaded, or in use");
@@ -152,7 +154,7 @@ static void prepare_host(void)
 
 static void parse_options(struct options *options, int argc, char **argv)
 {
-	enum { CORPUS, SECONDS, PROGRAMS, SEED, REPLAY, REPEAT, DISTILL, NOTHING };
+	enum { CORPUS, SECONDS, PROGRAMS, SEED, REPLAY, REPEAT, DISTILL };
 	static const struct option longs[] = {
 		{ "corpus", required_argument, NULL, CORPUS },
 		{ "seconds", required_argument, NULL, SECONDS },
@@ -161,7 +163,6 @@ static void parse_options(struct options *options, int argc, char **argv)
 		{ "replay", required_argument, NULL, REPLAY },
 		{ "repeat", required_argument, NULL, REPEAT },
 		{ "distill", required_argument, NULL, DISTILL },
-		{ "nothing", no_argument, NULL, NOTHING },
 		{ NULL },
 	};
 	int option;
@@ -189,9 +190,6 @@ static void parse_options(struct options *options, int argc, char **argv)
 		case DISTILL:
 			options->distill = optarg;
 			break;
-		case NOTHING:
-			/* What a program that forks executes. */
-			exit(0);
 		default:
 			fputs(usage, stderr);
 			exit(2);

@@ -129,41 +129,6 @@ void watch_restore(void)
 		parameter_write(parameters[i].name, parameters[i].value);
 }
 
-static unsigned long long module_number(const char *name)
-{
-	char path[96], text[64];
-
-	snprintf(path, sizeof(path), VMEM_MODULE "/%s", name);
-	return read_file(path, text, sizeof(text)) > 0 ? strtoull(text, NULL, 0) : 0;
-}
-
-static void set_failures(const char *kind, const char *name, const char *value)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", kind, name);
-	/* Not every kind has every name. */
-	write_file(path, value);
-}
-
-void watch_allow_failures(void)
-{
-	static const char *const kinds[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
-	unsigned long long text = module_number("sections/.text");
-	char start[32], end[32];
-
-	snprintf(start, sizeof(start), "%llu", text);
-	snprintf(end, sizeof(end), "%llu", text + module_number("coresize"));
-	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
-		set_failures(kinds[i], "require-start", start);
-		set_failures(kinds[i], "require-end", end);
-		set_failures(kinds[i], "verbose", "0");
-		set_failures(kinds[i], "ignore-gfp-wait", "N");
-		set_failures(kinds[i], "ignore-gfp-highmem", "N");
-		set_failures(kinds[i], "min-order", "0");
-	}
-}
-
 void watch_trace(void)
 {
 	write_file("/sys/kernel/tracing/events/kvm_vmem/enable", "1");

@@ -20,9 +20,6 @@ bool watch_is_complaint(const char *line);
 /* What operators and programs may have changed is as it was. */
 void watch_restore(void);
 
-/* Has every allocation that the module makes fail if its turn comes (fail_nth). */
-void watch_allow_failures(void);
-
 /* Has the kernel trace all that the module does. */
 void watch_trace(void);
 
