@@ -191,16 +191,13 @@ unsigned int corpus_size(void)
 	return nb_programs;
 }
 
-/* The places that a program reaches each time. */
-static struct features reached_always(const struct program *program)
+static struct features places_of(const struct program *program)
 {
-	struct features first = execute_program(program), second = execute_program(program);
-	struct features both = features_common(&first, &second);
+	struct features places = execute_program(program);
 
-	both.nb = features_places(&both);
-	features_free(&first);
-	features_free(&second);
-	return both;
+	/* They are the first. */
+	places.nb = features_places(&places);
+	return places;
 }
 
 static void print_kept(struct program *program, const struct features *places)
@@ -236,20 +233,29 @@ static unsigned int find_best(const struct features *reached, unsigned int first
 
 void corpus_distill(unsigned int first)
 {
-	struct features *reached = calloc(nb_programs + 1, sizeof(*reached)), best;
+	struct features *reached = calloc(nb_programs + 1, sizeof(*reached));
+	struct features best, again, always;
 
 	if (!reached)
 		err(1, "the corpus");
 	for (unsigned int i = first; i < nb_programs; i++)
-		reached[i] = reached_always(corpus[i]);
+		reached[i] = places_of(corpus[i]);
 	for (;;) {
 		unsigned int which = find_best(reached, first, &best);
 
 		if (!best.nb)
 			break;
-		print_kept(corpus[which], &best);
-		features_learn(&reached[which]);
+		again = places_of(corpus[which]);
+		always = features_common(&best, &again);
+		if (always.nb) {
+			print_kept(corpus[which], &always);
+			features_learn(&always);
+		}
+		/* What it reached only once is another one's to reach. */
+		features_free(&reached[which]);
 		features_free(&best);
+		features_free(&again);
+		features_free(&always);
 	}
 	for (unsigned int i = first; i < nb_programs; i++)
 		features_free(&reached[i]);
