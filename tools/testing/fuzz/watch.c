@@ -152,7 +152,7 @@ void watch_print_stacks(void)
 	struct dirent *entry;
 
 	while (dir && (entry = readdir(dir)))
-		if (atoi(entry->d_name) > 0)
+		if (atoi(entry->d_name) > 0 && atoi(entry->d_name) != getpid())
 			print_stack(entry->d_name);
 	if (dir)
 		closedir(dir);
