@@ -77,7 +77,7 @@ help:
 	@echo '                  runs, or the one with its build directory in DIR'
 	@echo 'make demo         what the module is good for, measured on emulated hosts'
 	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
-	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
+	@echo 'make check        all tests, on emulated hosts with Linux 6.1, 6.12 and 7.2'
 	@echo 'make check-quick  those that take less than three minutes'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
