@@ -30,8 +30,13 @@ static const char *const exact_caches[] = {
 	"kvm_mmu_page_header",
 };
 
-/* Addresses are free long before. /proc/vmallocinfo has those in use. */
-static const char *const lazy_caches[] = { "vmap_area" };
+/*
+ * Addresses are free long before. /proc/vmallocinfo has those in use. What looks for
+ * mistakes in a debug kernel keeps a store.
+ */
+static const char *const lazy_caches[] = {
+	"vmap_area", "debug_objects_cache", "kmemleak_object", "kmemleak_scan_area",
+};
 
 /**
  * struct cache - a slab cache that is not merged into another one

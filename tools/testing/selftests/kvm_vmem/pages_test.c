@@ -5,7 +5,10 @@
  */
 #include "harness.h"
 
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "access.h"
 
@@ -47,6 +50,24 @@ static long nr_2m_pages(struct rig *rig)
 	uint64_t value;
 
 	return kvm_stat(rig->vm.fd, "pages_2m", &value) ? -EIO : (long)value;
+}
+
+static int bind_to(const struct rig *rig, unsigned long nodes)
+{
+	return syscall(SYS_mbind, rig->backing.addr, BLOCK, MPOL_BIND, &nodes,
+		       8 * sizeof(nodes) + 1, 0) ? -errno : 0;
+}
+
+TEST_F(pages, come_from_the_node_that_mbind_names)
+{
+	struct rig *rig = &self->rig;
+
+	test_ok(create(rig, BLOCK));
+	test_ok(bind_to(rig, 1));
+	test_ack(vmem_plug(rig->dev, rig->addr, 1));
+	test_ok(try_write(rig->backing.addr, 1));
+	/* A node that is not there. */
+	ASSERT_EQ(-EINVAL, bind_to(rig, 1UL << 63));
 }
 
 TEST_F(pages, of_2_mib_are_mapped_into_the_guest)
