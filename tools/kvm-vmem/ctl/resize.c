@@ -189,6 +189,8 @@ static int resize(struct device *device, const struct options *options)
 		ret = find_target(device, &size, &target);
 	if (ret)
 		return ret;
+	if (options->wait)
+		wait_catch_signals();
 	ret = device_write_requested_size(device, target);
 	if (ret)
 		return request_failed(device, ret);

@@ -110,6 +110,13 @@ static enum outcome loop(struct wait *wait, const struct options *options,
 	}
 }
 
+void wait_catch_signals(void)
+{
+	catch(SIGINT);
+	catch(SIGTERM);
+	catch(SIGHUP);
+}
+
 enum outcome wait_for_guest(struct wait *wait, const struct options *options)
 {
 	enum outcome outcome = OUTCOME_FAILED;
@@ -121,9 +128,6 @@ enum outcome wait_for_guest(struct wait *wait, const struct options *options)
 	wait->started_ms = now_ms();
 	wait->progressed_ms = wait->started_ms;
 	progress_begin(&progress, options);
-	catch(SIGINT);
-	catch(SIGTERM);
-	catch(SIGHUP);
 
 	for (i = 0; i < NR_FILES; i++) {
 		fds[i] = device_open_fact(wait->device, files[i]);

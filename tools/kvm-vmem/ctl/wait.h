@@ -42,6 +42,9 @@ struct wait {
 	int error;
 };
 
+/* Before the request is written: who interrupts from then on is told that it stays. */
+void wait_catch_signals(void);
+
 /* The device's facts are of before the request was written; counters stay that. */
 enum outcome wait_for_guest(struct wait *wait, const struct options *options);
 

@@ -52,7 +52,7 @@ static void choose_geometry(struct generator *generator, const struct model *mod
 
 	window = BASE_ADDR + op->slot * WINDOW;
 	op->args[SETUP_ADDR] = window + random_below(generator, 1024) * block;
-	/* Beyond what guests here can address, and large; KVM deletes some 100 memslots a second. */
+	/* Beyond what guests here can address, and large. KVM deletes 100 memslots a second. */
 	if (!(op->args[SETUP_FLAGS] & KVM_VMEM_SETUP_PREALLOC) && one_in(generator, 40)) {
 		nr = 1 + random_below(generator, one_in(generator, 16) ? 8192 : 512);
 		op->args[SETUP_ADDR] = 8 * TIB + op->slot * TIB;

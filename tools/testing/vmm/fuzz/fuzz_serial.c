@@ -117,10 +117,10 @@ static ssize_t fake_write(int fd, const void *data, size_t size)
 /* As the manual has it: Ctrl-A is a prefix, and twice it is itself. */
 static void type(uint8_t byte)
 {
-	const bool escaped = run.escape;
+	const bool escaped = run.escape, prefix = byte == CTRL_A;
 
-	run.escape = !escaped && byte == CTRL_A;
-	if (escaped == (byte == CTRL_A))
+	run.escape = !escaped && prefix;
+	if (escaped == prefix)
 		enter(&run.typed, byte);
 	else if (escaped && byte == 'x')
 		run.ended_by_user = true;
