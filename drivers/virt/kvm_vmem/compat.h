@@ -62,6 +62,11 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, vm_flags_t flags)
 #define BIN_ATTRIBUTE_CONST
 #endif
 
+/* Retire with 6.12: the workqueue whose workers run anywhere had another name. */
+#ifndef KVM_VMEM_SYSTEM_DFL_WQ
+#define system_dfl_wq system_unbound_wq
+#endif
+
 /* Retire with 6.12: VMA flags were a word. */
 #ifdef KVM_VMEM_VMA_FLAGS
 #define KVM_VMEM_NORESERVE mk_vma_flags(VMA_NORESERVE_BIT)

@@ -110,7 +110,7 @@ int kvm_vmem_prealloc(struct kvm_vmem *dev, u64 offset, u64 size)
 	for (i = 0; i < nb; i++) {
 		works[i].job = &job;
 		INIT_WORK_ONSTACK(&works[i].work, kvm_vmem_prealloc_work);
-		queue_work(system_unbound_wq, &works[i].work);
+		queue_work(system_dfl_wq, &works[i].work);
 	}
 	for (i = 0; i < nb; i++) {
 		flush_work(&works[i].work);
