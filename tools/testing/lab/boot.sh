@@ -73,6 +73,8 @@ qemu_command() {
 	# An oops ends the run at once. An emulated CPU may be slow without
 	# being stuck, and its timer late without being disconnected.
 	append="console=ttyS0,115200 panic=-1 oops=panic rcupdate.rcu_cpu_stall_timeout=60 no_timer_check"
+	# What a slab cache has is what its name says (counts.c), and not others' too.
+	append+=" slab_nomerge"
 	append+=" watchdog_thresh=30 loglevel=${LAB_LOGLEVEL:-5} ${LAB_APPEND-}"
 	qemu=(qemu-system-x86_64 -nodefaults -no-user-config -no-reboot -display none
 		-accel "$accel" -cpu "$cpu" -smp "$(cpus)" -m "$(memory_of "$series")"
