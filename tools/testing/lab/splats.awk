@@ -17,7 +17,7 @@ function complains(line) {
 	       line ~ /lock held when returning|locks still held|DEBUG_LOCKS_WARN|MAX_LOCK|turning off the locking/ ||
 	       line ~ /sleeping function called|scheduling while atomic|blocked for more than|soft lockup|hard LOCKUP|detected stalls|self-detected stall/ ||
 	       line ~ /suspected memory leaks|unreferenced object|ODEBUG:|Bad page|Bad rss-counter|non-zero pgtables_bytes|page allocation failure|Object .* (overwritten|freed)/ ||
-	       line ~ /Out of memory: |still in use|leaked|invalid opcode: |unable to handle|stack-protector|workqueue: .* flushing/
+	       line ~ /Out of memory: |still in use|leaked|invalid opcode: |unable to handle|stack-protector|workqueue: .* (flushing|deprecated workqueue)/
 }
 
 { sub(/\r$/, "") }
