@@ -7,6 +7,9 @@
  *   memory busy SIZE FILE [MS]     write to SIZE of memory, page by page, until
  *                                  killed; FILE says how many rounds were done; MS
  *                                  milliseconds between rounds
+ *   memory churn SIZE FILE MS      look at pages of SIZE of memory and change them, 64
+ *                                  in MS milliseconds, until told to end
+ *   memory churned FILE            have it end: was each page as it had been left?
  *
  * A file on a tmpfs is memory that stays when the program has ended, and that the
  * kernel takes from what was plugged first (ZONE_MOVABLE). SIZE may end in K, M or G.
@@ -179,6 +182,118 @@ static int busy(uint64_t size, const char *file, uint64_t pause_ms)
 	return 0;
 }
 
+/* A page that is changed now and then, and is zero every eighth time. */
+static void churn_page(uint64_t *page, uint64_t number, uint32_t generation)
+{
+	if (generation % 8)
+		fill_page(page, number, generation);
+	else
+		memset(page, 0, PAGE_SIZE);
+}
+
+struct churn {
+	uint64_t *memory;
+	uint32_t *generations;
+	uint64_t nr_pages, nr_changes, nr_bad;
+};
+
+static void check_page(struct churn *churn, uint64_t number)
+{
+	uint64_t expected[WORDS];
+
+	churn_page(expected, number, churn->generations[number]);
+	churn->nr_bad += !!memcmp(expected, churn->memory + number * WORDS, PAGE_SIZE);
+}
+
+static void change_page(struct churn *churn, uint64_t number)
+{
+	churn_page(churn->memory + number * WORDS, number, ++churn->generations[number]);
+	churn->nr_changes++;
+}
+
+static void say_churned(const struct churn *churn, const char *file)
+{
+	FILE *out = fopen(file, "w");
+
+	if (!out || fprintf(out, "%llu changes, %llu bad pages\n",
+			    (unsigned long long)churn->nr_changes,
+			    (unsigned long long)churn->nr_bad) < 0 || fclose(out))
+		err(2, "%s", file);
+}
+
+/* Ends when FILE is gone, and says what there was in FILE.end. */
+static void churn_until_told(struct churn *churn, const char *file, uint64_t pause_ms)
+{
+	uint64_t state = 88172645463325252ULL, number, i;
+	char end[4096];
+
+	snprintf(end, sizeof(end), "%s.end", file);
+	while (!access(file, F_OK)) {
+		for (i = 0; i < 64; i++) {
+			state ^= state << 13;
+			state ^= state >> 7;
+			state ^= state << 17;
+			number = state % churn->nr_pages;
+			check_page(churn, number);
+			change_page(churn, number);
+		}
+		usleep(pause_ms * 1000);
+	}
+	for (number = 0; number < churn->nr_pages; number++)
+		check_page(churn, number);
+	say_churned(churn, end);
+}
+
+/* Returns when every page was written to once; a child goes on. */
+static int churn(uint64_t size, const char *file, uint64_t pause_ms)
+{
+	struct churn churn = { .nr_pages = size / PAGE_SIZE };
+	uint64_t number;
+
+	churn.memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	churn.generations = calloc(churn.nr_pages, sizeof(*churn.generations));
+	if (churn.memory == MAP_FAILED || !churn.generations)
+		err(2, "no memory");
+	for (number = 0; number < churn.nr_pages; number++)
+		change_page(&churn, number);
+	say_churned(&churn, file);
+	switch (fork()) {
+	case -1:
+		err(2, "fork");
+	case 0:
+		setsid();
+		churn_until_told(&churn, file, pause_ms);
+		exit(0);
+	}
+	return 0;
+}
+
+static int churned(const char *file)
+{
+	unsigned long long nr_changes, nr_bad;
+	char end[4096];
+	FILE *in;
+
+	snprintf(end, sizeof(end), "%s.end", file);
+	if (unlink(file))
+		err(2, "%s", file);
+	while (access(end, F_OK))
+		usleep(10000);
+	/* It is there before it is complete. */
+	do {
+		in = fopen(end, "r");
+		if (!in)
+			err(2, "%s", end);
+		if (fscanf(in, "%llu changes, %llu bad pages", &nr_changes, &nr_bad) == 2)
+			break;
+		fclose(in);
+		usleep(10000);
+	} while (1);
+	printf("%llu changes, %llu bad pages\n", nr_changes, nr_bad);
+	return !!nr_bad;
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 5 && !strcmp(argv[1], "fill"))
@@ -187,5 +302,10 @@ int main(int argc, char **argv)
 		return verify(argv[2], parse_size(argv[3]), parse(argv[4]));
 	if ((argc == 4 || argc == 5) && !strcmp(argv[1], "busy"))
 		return busy(parse_size(argv[2]), argv[3], argc == 5 ? parse(argv[4]) : 0);
-	errx(2, "usage: memory fill|verify FILE SIZE SEED | busy SIZE FILE [MS]");
+	if (argc == 5 && !strcmp(argv[1], "churn"))
+		return churn(parse_size(argv[2]), argv[3], parse(argv[4]));
+	if (argc == 3 && !strcmp(argv[1], "churned"))
+		return churned(argv[2]);
+	errx(2, "usage: memory fill|verify FILE SIZE SEED | busy SIZE FILE [MS]\n"
+	     "              churn SIZE FILE MS | churned FILE");
 }
