@@ -54,6 +54,9 @@ check-quick:
 check-kills:
 	@tools/testing/lab/check kills
 
+check-migrations:
+	@tools/testing/lab/check migrations
+
 demo:
 	@tools/testing/demo/demo
 
@@ -80,6 +83,7 @@ help:
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1, 6.12 and 7.2'
 	@echo 'make check-quick  those that take less than three minutes'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
+	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
 	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
 	@echo 'make model        random operations on the module and on a model of it, compared;'
@@ -97,4 +101,4 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench soak check-kills model fuzz help
+	check-quick demo run bench soak check-kills check-migrations model fuzz help

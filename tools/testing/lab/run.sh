@@ -30,7 +30,8 @@ build_and_match_tests() {
 }
 
 # What tests read of the environment.
-test_variables=(KVM_VMEM_SECONDS KVM_VMEM_KILLS KVM_VMEM_ORDERS KVM_VMEM_SEED)
+test_variables=(KVM_VMEM_SECONDS KVM_VMEM_KILLS KVM_VMEM_ORDERS KVM_VMEM_MIGRATIONS
+	KVM_VMEM_SEED)
 
 # The stock guest is large, and only some need it.
 needs_guest() {
