@@ -25,7 +25,6 @@
 #define DIVIDE_BY_128	0xa
 
 #define PVCLOCK_TSC_STABLE	1
-#define MOST_SKEW_NS		100000
 
 /* The ABI of Documentation/virt/kvm/x86/msr.rst */
 struct pvclock_vcpu_time_info {
@@ -38,24 +37,20 @@ struct pvclock_vcpu_time_info {
 
 static struct pvclock_vcpu_time_info clock;
 static uint64_t last_tsc, last_time;
-/* The counter that went with the clock, if that was stable. */
-static uint64_t last_pair;
 static uint32_t last_count;
 
-static uint64_t read_clock(uint64_t *pair)
+static uint64_t read_clock(void)
 {
-	uint64_t tsc, delta, time;
+	uint64_t delta, time;
 	uint32_t version;
 
 	do {
 		version = READ_ONCE(clock.version) & ~1U;
 		fence();
-		tsc = ticks();
-		delta = tsc - clock.tsc_timestamp;
+		delta = ticks() - clock.tsc_timestamp;
 		delta = clock.tsc_shift < 0 ? delta >> -clock.tsc_shift : delta << clock.tsc_shift;
 		time = clock.system_time;
-		*pair = clock.flags & PVCLOCK_TSC_STABLE ? tsc : 0;
-		if (*pair)
+		if (clock.flags & PVCLOCK_TSC_STABLE)
 			time += (__uint128_t)delta * clock.tsc_to_system_mul >> 32;
 		fence();
 	} while (version != READ_ONCE(clock.version));
@@ -77,18 +72,9 @@ void clocks_set(void)
 	clocks_check();
 }
 
-/* Who compares the two, as Linux does, finds that they go on together. */
-static void check_skew(uint64_t time, uint64_t pair)
-{
-	int64_t skew = time - last_time - ticks_to_ns(pair - last_pair);
-
-	if (pair && last_pair && (skew > MOST_SKEW_NS || skew < -MOST_SKEW_NS))
-		work_failed("skew of clock and TSC", skew < 0 ? -skew : skew);
-}
-
 void clocks_check(void)
 {
-	uint64_t pair, tsc = ticks(), time = read_clock(&pair);
+	uint64_t tsc = ticks(), time = read_clock();
 	uint32_t count = mmio_read32(APIC_CURRENT);
 
 	if (tsc < last_tsc)
@@ -97,8 +83,6 @@ void clocks_check(void)
 		work_failed("clock", last_time - time);
 	if (!count || count > last_count)
 		work_failed("timer", count);
-	check_skew(time, pair);
-	last_pair = pair;
 	last_tsc = tsc;
 	last_time = time;
 	last_count = count;

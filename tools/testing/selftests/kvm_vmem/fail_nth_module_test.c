@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
-#include "access.h"
 #include "ending.h"
 #include "fail.h"
 
@@ -60,12 +59,10 @@ static bool is_loaded(void)
 
 /*
  * @below: the part: what is called by this function of the kernel's
- * @works: whether the module does what depends on it
  * @optional: it is loaded even without
  */
 FIXTURE_VARIANT(module) {
 	const char *below;
-	bool (*works)(void);
 	bool optional;
 };
 
@@ -93,31 +90,6 @@ static bool is_gone(void)
 	       access(VMEM_CLASS, F_OK) && access(VMEM_DEBUGFS, F_OK);
 }
 
-static bool gives_pages(uint64_t block_size, uint64_t resident)
-{
-	const struct rig_options options = {
-		.backing = BACKING_PROTECTED,
-		.region_size = 64 * MiB,
-		.memslot_size = 16 * MiB,
-		.block_size = block_size,
-	};
-	struct rig rig;
-	bool ok;
-
-	ok = !rig_create(&rig, &options) &&
-	     vmem_plug(rig.dev, rig.addr, 1) == VIRTIO_MEM_RESP_ACK &&
-	     !try_write(rig.backing.addr, 1) &&
-	     device_value(rig.setup.out_id, "resident") == resident;
-	rig_destroy(&rig);
-	return ok;
-}
-
-/* Both kinds of backing files: with huge pages, and without. */
-static bool has_memory(void)
-{
-	return gives_pages(2 * MiB, 2 * MiB) && gives_pages(MiB, 4 * KiB);
-}
-
 static bool opens(void)
 {
 	int dev = vmem_open();
@@ -126,27 +98,19 @@ static bool opens(void)
 }
 
 FIXTURE_VARIANT_ADD(module, workqueues) {
-	.below = "alloc_workqueue_noprof", .works = opens,
-};
-
-FIXTURE_VARIANT_ADD(module, mounts) {
-	.below = "vfs_get_tree", .works = has_memory,
-};
-
-FIXTURE_VARIANT_ADD(module, options_of_mounts) {
-	.below = "vfs_parse_monolithic_sep", .works = has_memory,
+	.below = "alloc_workqueue_noprof",
 };
 
 FIXTURE_VARIANT_ADD(module, class) {
-	.below = "class_register", .works = opens,
+	.below = "class_register",
 };
 
 FIXTURE_VARIANT_ADD(module, debugfs) {
-	.below = "debugfs_create_dir", .works = opens, .optional = true,
+	.below = "debugfs_create_dir", .optional = true,
 };
 
 FIXTURE_VARIANT_ADD(module, device) {
-	.below = "misc_register", .works = opens,
+	.below = "misc_register",
 };
 
 /* What cannot be loaded is not there, and can be loaded another time. */
@@ -167,7 +131,7 @@ TEST_F(module, is_loaded_as_a_whole_or_not_at_all)
 			ASSERT_TRUE(failed);
 			nr_refused++;
 		} else {
-			ASSERT_TRUE(variant->works());
+			ASSERT_TRUE(opens());
 			test_ok(module_remove_soon());
 		}
 		ASSERT_TRUE(is_gone());
