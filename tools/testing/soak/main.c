@@ -10,6 +10,7 @@
 #define _GNU_SOURCE
 #include "soak.h"
 
+#include <errno.h>
 #include <glob.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -148,7 +149,7 @@ static void start(struct actor *actor)
 	_exit(actor->live());
 }
 
-/* Those that are empty. */
+/* Of actors that are gone: another one may just go into its own. */
 static void remove_cgroups(void)
 {
 	glob_t found = {};
@@ -156,7 +157,8 @@ static void remove_cgroups(void)
 
 	glob(SOAK_CGROUP "*", GLOB_NOSORT, NULL, &found);
 	for (i = 0; i < found.gl_pathc; i++)
-		rmdir(found.gl_pathv[i]);
+		if (kill(atoi(found.gl_pathv[i] + strlen(SOAK_CGROUP)), 0) && errno == ESRCH)
+			rmdir(found.gl_pathv[i]);
 	globfree(&found);
 }
 
@@ -272,6 +274,7 @@ static void begin(void)
 
 int main(int argc, char **argv)
 {
+	static struct slabs slabs_before, slabs_after;
 	struct host before = {}, after = {};
 	int minutes = argc > 1 ? atoi(argv[1]) : 0;
 	bool is_good;
@@ -286,11 +289,14 @@ int main(int argc, char **argv)
 	live_for(WARM_UP_S);
 	host_settle();
 	host_read(&before);
+	slabs_read(&slabs_before);
 	printf("soaking\n");
 	live_for(minutes * 60);
 	host_settle();
 	host_read(&after);
+	slabs_read(&slabs_after);
 	is_good = host_compare(&before, &after);
+	slabs_compare(&slabs_before, &slabs_after);
 	printf("%s\n", is_good ? "the host is as it was" : "the host is not as it was");
 	return is_good && !atomic_load(&shared->is_wrong) ? 0 : 1;
 }

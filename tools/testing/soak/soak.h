@@ -85,4 +85,27 @@ void host_read(struct host *host);
 /* Prints a table. Returns whether nothing differs by more than 1 % or its slack. */
 bool host_compare(const struct host *before, const struct host *after);
 
+/**
+ * struct slab - a slab cache
+ * @name: Its name
+ * @used: How many objects are in use
+ * @size: Bytes of all its slabs
+ */
+struct slab {
+	char name[32];
+	uint64_t used;
+	uint64_t size;
+};
+
+#define SLABS_NR 512
+
+struct slabs {
+	struct slab slabs[SLABS_NR];
+	unsigned int nr;
+};
+
+void slabs_read(struct slabs *slabs);
+/* Prints those that have grown. */
+void slabs_compare(const struct slabs *before, const struct slabs *after);
+
 #endif /* KVM_VMEM_SOAK_H */
