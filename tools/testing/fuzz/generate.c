@@ -5,6 +5,7 @@
  * rare.
  */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <string.h>
 
 #include "generate.h"
@@ -62,6 +63,7 @@ static unsigned int arg_index(const struct call_spec *spec, const char *name)
 
 static uint64_t arg_of(const struct call *call, const char *name)
 {
+	assert(call);
 	return call->args[arg_index(call->spec, name)].number;
 }
 
@@ -345,10 +347,12 @@ static void append_setup(struct program *program, int dev, bool user)
 	};
 	static const uint64_t blocks[] = { 0, 0, 0, 2 * MIB, 2 * MIB, MIB, 4 * MIB, 16 * MIB };
 	struct call *setup = append(program, "setup");
-	const struct name *flags = setup->spec->args[arg_index(setup->spec, "flags")].names;
+	const struct name *flags;
 	uint64_t region = one_of(regions), block = one_of(blocks);
 	bool dynamic = !one_in(4);
 
+	assert(setup);
+	flags = setup->spec->args[arg_index(setup->spec, "flags")].names;
 	set_slot(setup, "dev", dev);
 	set(setup, "addr", FIRST_GPA + dev * (one_in(8) ? 0 : 2 * TIB));
 	set(setup, "region_size", region);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The calls that there are, by name and number, and programs as text. */
 #define _GNU_SOURCE
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -95,6 +96,7 @@ static struct value usual_value(const struct arg_spec *arg)
 
 void call_init(struct call *call, const struct call_spec *spec)
 {
+	assert(spec);
 	memset(call, 0, sizeof(*call));
 	call->spec = spec;
 	call->result = spec->result == SLOT_NONE ? NO_SLOT : slot_ranges[spec->result].first;
@@ -325,7 +327,7 @@ static bool take_text(const char **text, struct call *call)
 	for (call->text_size = 0; *at && *at != '"'; call->text_size++) {
 		if (call->text_size == TEXT_SIZE)
 			return false;
-		c = *at++;
+		c = (unsigned char)*at++;
 		if (c == '\\') {
 			if (sscanf(at, "x%2x", &c) != 1)
 				return false;

@@ -3,6 +3,7 @@
 #ifndef FUZZ_RANDOM_H
 #define FUZZ_RANDOM_H
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ uint64_t random_bits(void);
 /* Below @limit, which is not 0. */
 static inline uint64_t below(uint64_t limit)
 {
+	assert(limit);
 	return random_bits() % limit;
 }
 

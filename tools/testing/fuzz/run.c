@@ -59,7 +59,7 @@ int arg_slot(const struct call *call, unsigned int i)
 
 int arg_fd(const struct run *run, const struct call *call, unsigned int i)
 {
-	int slot = call->args[i].slot;
+	const signed char slot = call->args[i].slot;
 
 	if (slot == NO_SLOT)
 		return call->args[i].number;

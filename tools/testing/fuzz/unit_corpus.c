@@ -77,7 +77,8 @@ static const char *heard(void)
 	static char text[PROGRAM_TEXT_SIZE];
 
 	fflush(stdout);
-	rewind(said);
+	if (fseek(said, 0, SEEK_SET))
+		abort();
 	text[fread(text, 1, sizeof(text) - 1, said)] = '\0';
 	return text;
 }

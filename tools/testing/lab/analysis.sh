@@ -51,7 +51,7 @@ make_commands() {
 			LINUX_TOOLS="$kernel/source" KSFT="$kernel/source/tools/testing/selftests" \
 			all unit example 2>/dev/null | sed -e ':more' -e '/\\$/N; s/\\\n//; t more' \
 			-e "s,^\(gcc\|clang\) ,compile: $dir ," || true
-	done | sed -n -e "s, -I *$kernel/, -isystem $kernel/,g" -e 's/^compile: //p'
+	done | sed -n -e "s,[[:space:]]-I *$kernel/, -isystem $kernel/,g" -e 's/^compile: //p'
 }
 
 # What has no makefile of its own is compiled by a script, with the tests' helpers.
