@@ -19,6 +19,7 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -266,6 +267,7 @@ static int churn(uint64_t size, const char *file, uint64_t pause_ms)
 		churn_until_told(&churn, file, pause_ms);
 		exit(0);
 	}
+	free(churn.generations);
 	return 0;
 }
 
@@ -273,6 +275,7 @@ static int churned(const char *file)
 {
 	unsigned long long nr_changes, nr_bad;
 	char end[4096];
+	bool is_complete;
 	FILE *in;
 
 	snprintf(end, sizeof(end), "%s.end", file);
@@ -285,11 +288,11 @@ static int churned(const char *file)
 		in = fopen(end, "r");
 		if (!in)
 			err(2, "%s", end);
-		if (fscanf(in, "%llu changes, %llu bad pages", &nr_changes, &nr_bad) == 2)
-			break;
+		is_complete = fscanf(in, "%llu changes, %llu bad pages", &nr_changes, &nr_bad) == 2;
 		fclose(in);
-		usleep(10000);
-	} while (1);
+		if (!is_complete)
+			usleep(10000);
+	} while (!is_complete);
 	printf("%llu changes, %llu bad pages\n", nr_changes, nr_bad);
 	return !!nr_bad;
 }

@@ -49,7 +49,7 @@ make_commands() {
 		env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -nBk --no-print-directory -C "$dir" \
 			CC='compile: $(CURDIR)' OUT="$analysed/tools" KHDR="$kernel/uapi" \
 			LINUX_TOOLS="$kernel/source" KSFT="$kernel/source/tools/testing/selftests" \
-			all unit example 2>/dev/null | sed -e ':more' -e '/\\$/N; s/\\\n//; t more' \
+			DEBUG_KERNEL=1 all unit example 2>/dev/null | sed -e ':more' -e '/\\$/N; s/\\\n//; t more' \
 			-e "s,^\(gcc\|clang\) ,compile: $dir ," || true
 	done | sed -n -e "s,[[:space:]]-I *$kernel/, -isystem $kernel/,g" -e 's/^compile: //p'
 }
@@ -131,9 +131,10 @@ analyse_file() {
 }
 export -f analyse_file
 
-# All but the programs of the harness, for which it takes long and clang's analyzer has to do.
+# All but what clang compiles, and the programs of the harness, for which it takes long and
+# clang's analyzer has to do.
 run_gcc_analyzer() {
-	grep -v 'tools/testing/selftests$' "$analysed/commands" | tr '\n' '\0' |
+	grep -v 'tools/testing/selftests$' "$analysed/commands" | grep -v '/testing/vmm/fuzz/' | tr '\n' '\0' |
 		in_parallel analyse_file
 }
 

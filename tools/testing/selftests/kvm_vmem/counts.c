@@ -198,9 +198,11 @@ static int add_memory(struct counts *counts)
 	/* What CPUs have counted for themselves is added up. */
 	int ret = write_file("/proc/sys/vm/stat_refresh", "1");
 
+	if (ret)
+		return ret;
 	file = fopen("/proc/meminfo", "re");
-	if (ret || !file)
-		return ret ? ret : -errno;
+	if (!file)
+		return -errno;
 	while (fgets(line, sizeof(line), file))
 		if (sscanf(line, "%39[^:]: %llu", name, &kib) == 2 &&
 		    (!strcmp(name, "Shmem") || !strcmp(name, "Percpu")))

@@ -66,15 +66,21 @@ static int take_apart(stream_data *self)
 	ret = stream_read_preface(reader);
 	while (ret == 0 && self->nb < MOST_SECTIONS) {
 		struct piece *piece = &self->pieces[self->nb];
+		void *data;
 
 		ret = stream_read(reader);
 		if (ret)
 			break;
+		data = malloc(reader->section.length + 8);
+		if (!data) {
+			ret = -ENOMEM;
+			break;
+		}
+		memcpy(data, reader->payload, reader->section.length);
 		*piece = (struct piece){
 			.type = reader->section.type, .instance = reader->section.instance,
-			.size = reader->section.length, .data = malloc(reader->section.length + 8),
+			.size = reader->section.length, .data = data,
 		};
-		memcpy(piece->data, reader->payload, piece->size);
 		self->nb++;
 		if (piece->type == STREAM_END)
 			break;

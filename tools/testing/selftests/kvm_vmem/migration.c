@@ -28,11 +28,14 @@ int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char
 	va_list options;
 
 	va_start(options, control);
-	do {
+	while (nb < MAX_ARGUMENTS - 1) {
 		argv[nb] = va_arg(options, const char *);
-	} while (argv[nb++] && nb < MAX_ARGUMENTS);
+		if (!argv[nb])
+			break;
+		nb++;
+	}
 	va_end(options);
-	argv[MAX_ARGUMENTS - 1] = NULL;
+	argv[nb] = NULL;
 	return linux_start(guest, argv);
 }
 

@@ -128,8 +128,10 @@ static void *relay_thread(void *data)
 
 	if (source >= 0 && target >= 0)
 		relay_between(relay, source, target);
-	close(source);
-	close(target);
+	if (source >= 0)
+		close(source);
+	if (target >= 0)
+		close(target);
 	return NULL;
 }
 
