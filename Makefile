@@ -51,6 +51,9 @@ unit check:
 check-quick:
 	@tools/testing/lab/check static unit quick
 
+check-debug:
+	@tools/testing/lab/check debug model fuzz intree
+
 check-kills:
 	@tools/testing/lab/check kills
 
@@ -80,7 +83,8 @@ help:
 	@echo '                  runs, or the one with its build directory in DIR'
 	@echo 'make demo         what the module is good for, measured on emulated hosts'
 	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
-	@echo 'make check        all tests, on emulated hosts with Linux 6.1, 6.12 and 7.2'
+	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
+	@echo 'make check-debug  all tests on Linux 7.2 with KASAN, lockdep, kmemleak; a model; a fuzzer'
 	@echo 'make check-quick  those that take less than three minutes'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
@@ -101,4 +105,5 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench soak check-kills check-migrations model fuzz help
+	check-quick demo run bench soak check-debug check-kills check-migrations \
+	model fuzz help
