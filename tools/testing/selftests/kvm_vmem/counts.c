@@ -5,11 +5,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/membarrier.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "access.h"
@@ -166,6 +168,14 @@ static ssize_t read_slabinfo(char *buf, size_t size)
 	return nb < 0 ? -errno : len;
 }
 
+/* The files that were opened to count are in use until RCU frees them. */
+static void wait_for_rcu(void)
+{
+	/* synchronize_rcu(), but not yet what it has run then. */
+	syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	usleep(50000);
+}
+
 static int add_caches(struct counts *counts, bool all)
 {
 	static char buf[MAX_COUNTS * 256];
@@ -174,6 +184,7 @@ static int add_caches(struct counts *counts, bool all)
 	ssize_t ret;
 	bool exact;
 
+	wait_for_rcu();
 	ret = shrink_caches(all);
 	if (!ret)
 		ret = read_slabinfo(buf, sizeof(buf));
@@ -357,8 +368,8 @@ static int compare(const struct counts *before, const struct counts *now,
 
 int counts_grown(const struct counts *before, bool all, uint64_t slack)
 {
-	/* What is freed by RCU or a worker takes its time, on a busy host more of it. */
-	unsigned int tries = 500 * SLOWNESS;
+	/* What is freed by RCU or a worker takes its time. */
+	unsigned int tries = 100 * SLOWNESS;
 	struct counts now;
 	int ret, grown;
 
