@@ -388,7 +388,8 @@ int doomed_live(struct doomed *doomed)
 	if (!ret)
 		ret = start_threads(&vmm);
 	atomic_store(&doomed->lives, !ret);
-	while (!ret)
+	if (ret)
+		return ret;
+	for (;;)
 		pause();
-	return ret;
 }
