@@ -85,7 +85,7 @@ help:
 	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12'
 	@echo 'make check-debug  all tests on Linux 7.2 with KASAN, lockdep, kmemleak; a model; a fuzzer'
-	@echo 'make check-quick  those that take less than three minutes'
+	@echo 'make check-quick  those that take four minutes together'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
 	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
