@@ -169,13 +169,16 @@ static const struct request_case request_cases[] = {
 
 KUNIT_ARRAY_PARAM_DESC(request, request_cases, desc);
 
-static void a_request_is_within_the_usable_region(struct kunit *test)
+/* The request of the case, in a region. */
+static void check_request(struct kunit *test, u64 addr, u64 region_size,
+			  u64 block_size)
 {
 	const struct request_case *c = test->param_value;
 	struct kvm_vmem_range range;
 	struct kvm_vmem_grid grid;
 
-	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_init(&grid, SZ_4G, SZ_4G, SZ_2M));
+	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_init(&grid, addr, region_size,
+						    block_size));
 	KUNIT_ASSERT_EQ(test, c->valid,
 			kvm_vmem_grid_range(&grid, c->usable_size, c->addr,
 					    c->nb_blocks, &range));
@@ -183,8 +186,15 @@ static void a_request_is_within_the_usable_region(struct kunit *test)
 		return;
 	KUNIT_EXPECT_EQ(test, c->first, range.first);
 	KUNIT_EXPECT_EQ(test, c->nb_blocks, range.nb);
-	KUNIT_EXPECT_EQ(test, c->addr - SZ_4G,
+	KUNIT_EXPECT_EQ(test, c->addr - addr,
 			kvm_vmem_range_offset(&grid, range));
+	KUNIT_EXPECT_EQ(test, c->nb_blocks * block_size,
+			kvm_vmem_range_size(&grid, range));
+}
+
+static void a_request_is_within_the_usable_region(struct kunit *test)
+{
+	check_request(test, SZ_4G, SZ_4G, SZ_2M);
 }
 
 /* Of the largest region of all, with the smallest blocks. */
@@ -207,20 +217,7 @@ KUNIT_ARRAY_PARAM_DESC(large, large_cases, desc);
 
 static void no_range_is_too_large_to_be_computed(struct kunit *test)
 {
-	const struct request_case *c = test->param_value;
-	struct kvm_vmem_range range;
-	struct kvm_vmem_grid grid;
-
-	KUNIT_ASSERT_EQ(test, 0, kvm_vmem_grid_init(&grid, 0, LARGEST, SZ_1M));
-	KUNIT_ASSERT_EQ(test, c->valid,
-			kvm_vmem_grid_range(&grid, c->usable_size, c->addr,
-					    c->nb_blocks, &range));
-	if (!c->valid)
-		return;
-	KUNIT_EXPECT_EQ(test, c->first, range.first);
-	KUNIT_EXPECT_EQ(test, c->addr, kvm_vmem_range_offset(&grid, range));
-	KUNIT_EXPECT_EQ(test, (u64)c->nb_blocks * SZ_1M,
-			kvm_vmem_range_size(&grid, range));
+	check_request(test, 0, LARGEST, SZ_1M);
 }
 
 /* Memslots of 4 blocks, the last of 3. */
