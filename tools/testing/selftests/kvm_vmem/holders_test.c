@@ -39,11 +39,13 @@ static int start_vmm(struct actor *vmm, int *dev)
 {
 	int socks[2], ret;
 
+	*dev = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
 		return -errno;
 	ret = actor_start_vmm(vmm, BACKING_PROTECTED, socks[0]);
 	close(socks[0]);
-	*dev = ret ? -1 : recv_fd(socks[1]);
+	if (!ret)
+		*dev = recv_fd(socks[1]);
 	close(socks[1]);
 	if (ret || *dev < 0)
 		return ret ? ret : *dev;
@@ -312,6 +314,7 @@ static pid_t start_sharer(holder_data *self, int flags, int *sock)
 
 	actor_destroy(&self->vmm);
 	close_device(self);
+	*sock = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, socks))
 		return -errno;
 	self->vmm = (struct actor){ .pid = fork(), .sock = -1 };

@@ -309,7 +309,7 @@ TEST_F(library, the_next_plugged_memory_begins_where_it_is_asked_for)
 {
 	static const struct run some[] = { { 2, 4 }, {} };
 	static const struct run none[] = { {} };
-	uint64_t start, end;
+	uint64_t start = 0, end = 0;
 
 	plugged = some;
 	ASSERT_EQ(1, kvm_vmem_next_plugged(3, 3 * BLOCK + 1, &start, &end));
