@@ -6,7 +6,6 @@
  * nothing, whatever fails.
  */
 #include "harness.h"
-#include "fail.h"
 #include "sweep.h"
 
 #include <signal.h>
@@ -16,23 +15,7 @@
 
 #define VALUE 0x1122334455667788ULL
 
-FIXTURE(access) {};
-
-FIXTURE_VARIANT(access) {
-	struct sweep_step step;
-};
-
-FIXTURE_SETUP(access) {}
-
-FIXTURE_TEARDOWN(access)
-{
-	fail_choose(0, NULL);
-}
-
-TEST_F(access, gets_the_memory_or_an_error)
-{
-	ASSERT_TRUE(sweep_run(&variant->step));
-}
+SWEEP_TEST(access, gets_the_memory_or_an_error)
 
 static int plug(struct sweep_bench *bench)
 {

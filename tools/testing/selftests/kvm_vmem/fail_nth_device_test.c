@@ -4,26 +4,9 @@
  * SETUP, mmap(), ATTACH, close(), and the calls by which a VMM asks and sets something.
  */
 #include "harness.h"
-#include "fail.h"
 #include "sweep.h"
 
-FIXTURE(device) {};
-
-FIXTURE_VARIANT(device) {
-	struct sweep_step step;
-};
-
-FIXTURE_SETUP(device) {}
-
-FIXTURE_TEARDOWN(device)
-{
-	fail_choose(0, NULL);
-}
-
-TEST_F(device, does_all_or_nothing)
-{
-	ASSERT_TRUE(sweep_run(&variant->step));
-}
+SWEEP_TEST(device, does_all_or_nothing)
 
 static int open_device(struct sweep_bench *bench)
 {

@@ -4,29 +4,12 @@
  * bitmap of plugged blocks and the dirty log.
  */
 #include "harness.h"
-#include "fail.h"
 #include "sweep.h"
 
 #define NB_BLOCKS	32
 #define NB_PAGES	(64 * MiB / (4 * KiB))
 
-FIXTURE(migration) {};
-
-FIXTURE_VARIANT(migration) {
-	struct sweep_step step;
-};
-
-FIXTURE_SETUP(migration) {}
-
-FIXTURE_TEARDOWN(migration)
-{
-	fail_choose(0, NULL);
-}
-
-TEST_F(migration, does_all_or_nothing)
-{
-	ASSERT_TRUE(sweep_run(&variant->step));
-}
+SWEEP_TEST(migration, does_all_or_nothing)
 
 /* The last blocks of the second memslot, and the first ones of the third. */
 static const uint64_t plugged = 0xff << 12;

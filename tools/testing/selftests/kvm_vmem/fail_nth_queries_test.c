@@ -4,28 +4,11 @@
  * fail in turn.
  */
 #include "harness.h"
-#include "fail.h"
 #include "sweep.h"
 
 #include <sys/epoll.h>
 
-FIXTURE(query) {};
-
-FIXTURE_VARIANT(query) {
-	struct sweep_step step;
-};
-
-FIXTURE_SETUP(query) {}
-
-FIXTURE_TEARDOWN(query)
-{
-	fail_choose(0, NULL);
-}
-
-TEST_F(query, does_all_or_nothing)
-{
-	ASSERT_TRUE(sweep_run(&variant->step));
-}
+SWEEP_TEST(query, does_all_or_nothing)
 
 static int plug_and_unplug(struct sweep_bench *bench)
 {

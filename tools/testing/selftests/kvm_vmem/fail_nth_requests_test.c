@@ -3,26 +3,9 @@
  * The requests of a guest, with each allocation and each copy made to fail in turn.
  */
 #include "harness.h"
-#include "fail.h"
 #include "sweep.h"
 
-FIXTURE(request) {};
-
-FIXTURE_VARIANT(request) {
-	struct sweep_step step;
-};
-
-FIXTURE_SETUP(request) {}
-
-FIXTURE_TEARDOWN(request)
-{
-	fail_choose(0, NULL);
-}
-
-TEST_F(request, does_all_or_nothing)
-{
-	ASSERT_TRUE(sweep_run(&variant->step));
-}
+SWEEP_TEST(request, does_all_or_nothing)
 
 static int retire(struct sweep_bench *bench)
 {

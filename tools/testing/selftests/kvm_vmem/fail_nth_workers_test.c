@@ -5,26 +5,9 @@
  * preallocation.
  */
 #include "harness.h"
-#include "fail.h"
 #include "sweep.h"
 
-FIXTURE(worker) {};
-
-FIXTURE_VARIANT(worker) {
-	struct sweep_step step;
-};
-
-FIXTURE_SETUP(worker) {}
-
-FIXTURE_TEARDOWN(worker)
-{
-	fail_choose(0, NULL);
-}
-
-TEST_F(worker, does_all_or_nothing)
-{
-	ASSERT_TRUE(sweep_run(&variant->step));
-}
+SWEEP_TEST(worker, does_all_or_nothing)
 
 /* Returns what the function returns, in a process of its own. */
 static int in_child(sweep_fn fn, struct sweep_bench *bench)
