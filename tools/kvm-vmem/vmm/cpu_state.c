@@ -57,6 +57,9 @@ static struct {
 	uint32_t indices[CPU_MAX_MSRS];
 } known_msrs;
 
+/* Of all vCPUs: they came from a host with another frequency. */
+static bool tsc_is_scaled;
+
 /* struct kvm_msrs of one. */
 struct one_msr {
 	uint32_t nmsrs;
@@ -228,6 +231,18 @@ int cpu_restore(const struct vcpu *vcpu, const struct vcpu_state *state,
 	return ret < 0 ? ret : restore_msrs(vcpu, state, failure);
 }
 
+uint32_t cpu_tsc_khz(const struct vcpu *vcpu)
+{
+	int khz = ioctl(vcpu->fd, KVM_GET_TSC_KHZ);
+
+	return khz < 0 ? 0 : khz;
+}
+
+bool cpu_tsc_is_scaled(void)
+{
+	return tsc_is_scaled;
+}
+
 int cpu_tsc_shift(const struct vcpu *vcpu, const struct vcpu_tsc *tsc, uint64_t *shift,
 		  struct cpu_failure *failure)
 {
@@ -252,9 +267,11 @@ static int adopt_tsc(const struct vcpu *vcpu, const struct vcpu_tsc *tsc, uint64
 		.addr = (uintptr_t)&offset,
 	};
 
-	if (tsc->khz != (uint32_t)ioctl(vcpu->fd, KVM_GET_TSC_KHZ) &&
-	    ioctl(vcpu->fd, KVM_SET_TSC_KHZ, tsc->khz) < 0)
-		return failed(failure, "TSC's frequency");
+	if (tsc->khz != cpu_tsc_khz(vcpu)) {
+		if (ioctl(vcpu->fd, KVM_SET_TSC_KHZ, tsc->khz) < 0)
+			return failed(failure, "TSC's frequency");
+		tsc_is_scaled = true;
+	}
 	return ioctl(vcpu->fd, KVM_SET_DEVICE_ATTR, &set_offset) < 0 ?
 		failed(failure, "TSC") : 0;
 }

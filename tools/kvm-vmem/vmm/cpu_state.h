@@ -102,6 +102,12 @@ int cpu_save(const struct vcpu *vcpu, struct vcpu_state *state, struct cpu_failu
 int cpu_restore(const struct vcpu *vcpu, const struct vcpu_state *state,
 		struct cpu_failure *failure);
 
+/* The counter's frequency; 0 if KVM does not say. */
+uint32_t cpu_tsc_khz(const struct vcpu *vcpu);
+
+/* Whether it is another one than the host's. */
+bool cpu_tsc_is_scaled(void);
+
 /**
  * cpu_tsc_shift() - find by how much the offsets of another machine's counters differ
  * @vcpu: The first vCPU, which has not run

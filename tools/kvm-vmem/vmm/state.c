@@ -79,6 +79,9 @@ int state_save(struct machine_state *state, char *wrong, size_t size)
 	}
 	if (ioctl(machine.vm, KVM_GET_CLOCK, &state->clock) < 0)
 		return kvm_failed(wrong, size, "KVM_GET_CLOCK");
+	/* The guest's counter is not the host's and an offset. */
+	if (cpu_tsc_is_scaled())
+		state->clock.flags &= ~KVM_CLOCK_HOST_TSC;
 	serial_save(&state->serial);
 	for (unsigned int i = 0; i < machine.nb_devices; i++)
 		virtio_save(machine.devices[i], &state->devices[i]);
@@ -94,14 +97,39 @@ int state_save(struct machine_state *state, char *wrong, size_t size)
 	return 0;
 }
 
-static int restore_cpus(const struct machine_state *state, char *wrong, size_t size)
+/*
+ * The clock goes on from where it was, as the counters do: a guest that was saved finds
+ * no time missing. Where KVM says which counter the clock goes with, here and there, they
+ * go on together: a guest that compares them finds no difference either. This is the way
+ * of "KVM_VCPU_TSC_OFFSET" in the kernel's Documentation/virt/kvm/devices/vcpu.rst.
+ */
+static int restore_clock(const struct machine_state *state, uint64_t *tsc_shift, char *wrong,
+			 size_t size)
+{
+	const struct kvm_clock_data *there = &state->clock;
+	const struct kvm_clock_data clock = { .clock = there->clock };
+	const struct vcpu_tsc *tsc = &state->cpus[0].tsc;
+	struct kvm_clock_data here = { 0 };
+	struct cpu_failure failure = { 0 };
+
+	if (ioctl(machine.vm, KVM_SET_CLOCK, &clock) < 0 ||
+	    ioctl(machine.vm, KVM_GET_CLOCK, &here) < 0)
+		return kvm_failed(wrong, size, "KVM_SET_CLOCK");
+	if (!(there->flags & here.flags & KVM_CLOCK_HOST_TSC) ||
+	    cpu_tsc_khz(&machine.vcpus[0]) != tsc->khz)
+		return cpu_tsc_shift(&machine.vcpus[0], tsc, tsc_shift, &failure) < 0 ?
+			cpu_failed(wrong, size, 0, &failure) : 0;
+	*tsc_shift = (__uint128_t)(here.clock - there->clock) * tsc->khz / 1000000 +
+		     there->host_tsc - here.host_tsc;
+	return 0;
+}
+
+static int restore_cpus(const struct machine_state *state, uint64_t tsc_shift, char *wrong,
+			size_t size)
 {
 	struct cpu_failure failure = { 0 };
-	uint64_t tsc_shift;
 	char lacks[64];
 
-	if (cpu_tsc_shift(&machine.vcpus[0], &state->cpus[0].tsc, &tsc_shift, &failure) < 0)
-		return cpu_failed(wrong, size, 0, &failure);
 	for (unsigned int i = 0; i < machine.options->nb_cpus; i++) {
 		if (cpu_lacks(&machine.vcpus[i], &state->cpus[i].cpuid, lacks, sizeof(lacks))) {
 			snprintf(wrong, size, "this host's CPU, or its KVM, lacks %s", lacks);
@@ -113,14 +141,9 @@ static int restore_cpus(const struct machine_state *state, char *wrong, size_t s
 	return 0;
 }
 
-/*
- * The interrupt controllers after the local APICs, to which they pass on what they have.
- * The clock goes on from where it was, as the counters do: a guest that was saved finds
- * no time missing.
- */
-static int restore_kvm(const struct machine_state *state, char *wrong, size_t size)
+/* After the local APICs, to which they pass on what they have. */
+static int restore_irqchips(const struct machine_state *state, char *wrong, size_t size)
 {
-	const struct kvm_clock_data clock = { .clock = state->clock.clock };
 	struct kvm_irqchip irqchip;
 
 	for (unsigned int i = 0; i < FORMAT_NB_IRQCHIPS; i++) {
@@ -129,8 +152,6 @@ static int restore_kvm(const struct machine_state *state, char *wrong, size_t si
 		if (ioctl(machine.vm, KVM_SET_IRQCHIP, &irqchip) < 0)
 			return kvm_failed(wrong, size, "KVM_SET_IRQCHIP");
 	}
-	if (ioctl(machine.vm, KVM_SET_CLOCK, &clock) < 0)
-		return kvm_failed(wrong, size, "KVM_SET_CLOCK");
 	return 0;
 }
 
@@ -159,9 +180,12 @@ static int restore_devices(const struct machine_state *state, char *wrong, size_
 
 int state_restore(const struct machine_state *state, char *wrong, size_t size)
 {
-	int ret = restore_cpus(state, wrong, size);
+	uint64_t tsc_shift;
+	int ret = restore_clock(state, &tsc_shift, wrong, size);
 
 	if (ret == 0)
-		ret = restore_kvm(state, wrong, size);
+		ret = restore_cpus(state, tsc_shift, wrong, size);
+	if (ret == 0)
+		ret = restore_irqchips(state, wrong, size);
 	return ret < 0 ? ret : restore_devices(state, wrong, size);
 }

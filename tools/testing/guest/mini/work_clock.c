@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The TSC, KVM's clock and the local APIC's timer, none of which may go back.
+ * The TSC, KVM's clock and the local APIC's timer, none of which may go back; nor may the
+ * first two part.
  *
  * But for one thing: KVM's clock is the host's, plus what the TSC has counted since KVM
  * last looked there. Where the host does not trust its own TSC, the two drift apart until
@@ -25,6 +26,7 @@
 #define DIVIDE_BY_128	0xa
 
 #define PVCLOCK_TSC_STABLE	1
+#define MOST_SKEW_NS		100000
 
 /* The ABI of Documentation/virt/kvm/x86/msr.rst */
 struct pvclock_vcpu_time_info {
@@ -37,20 +39,24 @@ struct pvclock_vcpu_time_info {
 
 static struct pvclock_vcpu_time_info clock;
 static uint64_t last_tsc, last_time;
+/* The counter that went with the clock, if that was stable. */
+static uint64_t last_pair;
 static uint32_t last_count;
 
-static uint64_t read_clock(void)
+static uint64_t read_clock(uint64_t *pair)
 {
-	uint64_t delta, time;
+	uint64_t tsc, delta, time;
 	uint32_t version;
 
 	do {
 		version = READ_ONCE(clock.version) & ~1U;
 		fence();
-		delta = ticks() - clock.tsc_timestamp;
+		tsc = ticks();
+		delta = tsc - clock.tsc_timestamp;
 		delta = clock.tsc_shift < 0 ? delta >> -clock.tsc_shift : delta << clock.tsc_shift;
 		time = clock.system_time;
-		if (clock.flags & PVCLOCK_TSC_STABLE)
+		*pair = clock.flags & PVCLOCK_TSC_STABLE ? tsc : 0;
+		if (*pair)
 			time += (__uint128_t)delta * clock.tsc_to_system_mul >> 32;
 		fence();
 	} while (version != READ_ONCE(clock.version));
@@ -72,9 +78,18 @@ void clocks_set(void)
 	clocks_check();
 }
 
+/* Who compares the two, as Linux does, finds that they go on together. */
+static void check_skew(uint64_t time, uint64_t pair)
+{
+	int64_t skew = time - last_time - ticks_to_ns(pair - last_pair);
+
+	if (pair && last_pair && (skew > MOST_SKEW_NS || skew < -MOST_SKEW_NS))
+		work_failed("skew of clock and TSC", skew < 0 ? -skew : skew);
+}
+
 void clocks_check(void)
 {
-	uint64_t tsc = ticks(), time = read_clock();
+	uint64_t pair, tsc = ticks(), time = read_clock(&pair);
 	uint32_t count = mmio_read32(APIC_CURRENT);
 
 	if (tsc < last_tsc)
@@ -83,6 +98,8 @@ void clocks_check(void)
 		work_failed("clock", last_time - time);
 	if (!count || count > last_count)
 		work_failed("timer", count);
+	check_skew(time, pair);
+	last_pair = pair;
 	last_tsc = tsc;
 	last_time = time;
 	last_count = count;
