@@ -269,6 +269,14 @@ int host_open(struct target *target, unsigned int nr_vcpus, const char **what)
 		return ret;
 	*what = "huge pages";
 	ret = need_hugepages(128);
+	if (ret)
+		return ret;
+	/*
+	 * Private mappings of a region may be larger than the host's memory: whether it
+	 * has that to spare is nothing of the device's.
+	 */
+	*what = "overcommitment of memory";
+	ret = write_file("/proc/sys/vm/overcommit_memory", "1");
 	target->patience_ms = PATIENCE_MS;
 	target->reset = host_reset;
 	target->run = host_run;
