@@ -77,8 +77,11 @@ qemu_command() {
 	# (preempt notifiers), and soon a CPU runs into a breakpoint that is no
 	# longer there: an int3 oops on 6.12, a CPU stuck in finish_task_switch()
 	# on 6.1. One thread is as fast: the tests are mostly sequential.
+	#
+	# Without ERMS, which has Linux and libc copy and clear memory by "rep movsb" and
+	# "rep stosb": of these QEMU emulates byte by byte.
 	case $accel in
-	tcg) cpu=max,phys-bits=46 accel=tcg,thread=${LAB_TCG:-single} ;;
+	tcg) cpu=max,phys-bits=46,erms=off accel=tcg,thread=${LAB_TCG:-single} ;;
 	kvm) cpu=host ;;
 	esac
 	# An oops ends the run at once. An emulated CPU may be slow without
