@@ -69,6 +69,9 @@ run:
 bench:
 	@tools/testing/bench/bench
 
+bench-charts:
+	@tools/testing/bench/bench --draw
+
 soak:
 	@MINUTES=$(MINUTES) KERNEL=$(KERNEL) SEED=$(SEED) tools/testing/soak/soak
 model:
@@ -89,7 +92,9 @@ help:
 	@echo 'make check-quick  those that take four minutes together'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
-	@echo 'make bench        what it costs and saves, beside the bars it has to meet'
+	@echo 'make bench        what it costs and saves, beside its peers and the bars it has to'
+	@echo '                  meet: tables and charts, into Documentation/benchmarks'
+	@echo 'make bench-charts   only tables and charts, from the results that are there'
 	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
 	@echo 'make model        random operations on the module and on a model of it, compared;'
 	@echo '                  OPS (20000), KERNEL (6.12), SEED'
@@ -106,5 +111,5 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench soak check-debug check-kills check-migrations \
+	check-quick demo run bench bench-charts soak check-debug check-kills check-migrations \
 	model fuzz help

@@ -30,15 +30,23 @@ struct bench_device {
 void bench_check(int ret, const char *what);
 void bench_ack(int response, const char *what);
 void bench_create(struct bench_device *device, uint64_t size, uint64_t block);
+/* The same, with memslots of a size of their own; 0: the module decides. */
+void bench_create_grid(struct bench_device *device, uint64_t size, uint64_t block,
+		       uint64_t memslot);
 void bench_destroy(struct bench_device *device);
 uint64_t bench_pf_fixed(struct vm *vm);
+uint64_t bench_kvm_calls(struct bench_device *device);
 
 uint64_t bench_ns(void);
-double bench_median(double *values, unsigned int nb);
-
-/* One line of results; @page may be NULL. */
-void bench_result(const char *name, const char *mode, const char *page,
-		  double value, const char *unit);
+/*
+ * One line of results: how many there were, and the median, least and most of them.
+ * @of says of what, if the name does not, or is NULL; @values are sorted.
+ */
+void bench_report(const char *name, const char *mode, const char *of, double *values,
+		  unsigned int nb, const char *unit);
+/* Of a single one. */
+void bench_result(const char *name, const char *mode, const char *of, double value,
+		  const char *unit);
 /* What goes on, for who waits. */
 void bench_say(const char *format, ...);
 
@@ -47,6 +55,11 @@ void bench_unplug(void);
 void bench_fault(void);
 void bench_hostile(void);
 void bench_request(void);
+void bench_metadata(void);
+void bench_memslots(void);
+void bench_sweep(void);
+void bench_together(void);
+void bench_resize(void);
 void bench_guest(void);
 void bench_busy(void);
 

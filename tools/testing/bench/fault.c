@@ -85,10 +85,8 @@ static void measure(const char *name, size_t page, uint64_t block)
 		protected[i] = touch_protected(&device, page);
 	}
 	bench_destroy(&device);
-	bench_result("fault_ns", "memfd", name, bench_median(memfd, NB_RUNS),
-		     "ns");
-	bench_result("fault_ns", "protected", name,
-		     bench_median(protected, NB_RUNS), "ns");
+	bench_report("fault_ns", "memfd", name, memfd, NB_RUNS, "ns");
+	bench_report("fault_ns", "protected", name, protected, NB_RUNS, "ns");
 }
 
 void bench_fault(void)

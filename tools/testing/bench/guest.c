@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A stock guest grows and shrinks, under vmem-vmm in its three modes and under QEMU:
- * how long it takes, and how many page faults KVM resolves for it.
+ * A Linux guest grows and shrinks, under vmem-vmm in its three modes and under QEMU: how
+ * long it takes, how many page faults KVM resolves for it, and how often KVM is asked to
+ * change a memslot.
  *
- * Debian's guests zero what they give back, so that unplugging touches every page;
- * the size of the host's pages decides what that costs. The memfd of vmem-vmm's modes
- * static and dynamic-user, and of qemu-memfd, has 4 KiB pages, as Linux is configured.
+ * guest, busy: Debian's guests zero what they give back, so that unplugging touches every
+ * page; the size of the host's pages decides what that costs. The memfd of vmem-vmm's
+ * modes static and dynamic-user, and of qemu-memfd, has 4 KiB pages, as Linux is
+ * configured.
+ *
+ * resize: the same guest is told not to (init_on_alloc=0), as others' guests are not
+ * built to. Then nothing but the host's work is left, and it takes seconds.
  */
 #include <stdlib.h>
 
@@ -17,100 +22,88 @@
 #define REGION "16G"
 #define BUSY_S 120
 #define NB_RUNS 3
-#define MAX_MODES 2
+#define MAX_MODES 6
+
+static const struct vmm_mode group = { "group", &vmm_vmem, "group", NULL };
+static const struct vmm_mode one_memslot = { "static", &vmm_vmem, "static", NULL };
+static const struct vmm_mode dynamic_user = { "dynamic-user", &vmm_vmem, "dynamic-user", NULL };
+static const struct vmm_mode qemu_ram = { "qemu-ram", &vmm_qemu, "ram", "on" };
+static const struct vmm_mode qemu_memfd = { "qemu-memfd", &vmm_qemu, "memfd", "on" };
+static const struct vmm_mode qemu_static = { "qemu-static", &vmm_qemu, "ram", "off" };
 
 /*
- * Groups of modes that are measured in turn, so that what else the machine does meets
- * them alike. Those that are slow, and not close to a bar, are measured once.
+ * Modes that are measured in turn, so that what else the machine does meets them alike.
+ * Those that are slow, and not close to a bar, are measured once.
  */
-static const struct {
+struct round {
 	unsigned int nb_runs;
 	unsigned int nb_modes;
-	struct vmm_mode modes[MAX_MODES];
-} rounds[] = {
-	{ NB_RUNS, 2, { { "group", &vmm_vmem, "group" }, { "qemu-ram", &vmm_qemu, "ram" } } },
-	{ 1, 1, { { "qemu-memfd", &vmm_qemu, "memfd" } } },
-	{ 1, 1, { { "static", &vmm_vmem, "static" } } },
-	{ 1, 1, { { "dynamic-user", &vmm_vmem, "dynamic-user" } } },
+	const struct vmm_mode *modes[MAX_MODES];
+};
+
+static const struct round zeroing[] = {
+	{ NB_RUNS, 2, { &group, &qemu_ram } },
+	{ 1, 1, { &qemu_memfd } },
+	{ 1, 1, { &one_memslot } },
+	{ 1, 1, { &dynamic_user } },
+};
+
+static const struct round all = {
+	NB_RUNS, 6,
+	{ &group, &one_memslot, &dynamic_user, &qemu_ram, &qemu_memfd, &qemu_static },
+};
+
+static const struct vmm_machine stock = { .memory = "256M", .region = REGION, .append = "" };
+static const struct vmm_machine lean = {
+	.memory = "256M",
+	.region = REGION,
+	.append = " init_on_alloc=0",
 };
 
 struct figures {
 	double plug_ms[NB_RUNS];
 	double unplug_ms[NB_RUNS];
 	double unplug_faults[NB_RUNS];
+	double kvm_calls[NB_RUNS];
 };
 
-/* The better of the modes of QEMU, in each figure. */
-static struct {
-	double plug_ms;
-	double unplug_ms;
-	double unplug_faults;
-} best;
-
-static void keep_least(double *least, double value)
+static void report(const struct vmm_mode *mode, const char *of, struct figures *figures,
+		   unsigned int nb)
 {
-	if (!*least || value < *least)
-		*least = value;
-}
-
-/* What else the machine does only ever adds to the time. */
-static double least_of(const double *values, unsigned int nb)
-{
-	double least = 0;
-	unsigned int i;
-
-	for (i = 0; i < nb; i++)
-		keep_least(&least, values[i]);
-	return least;
-}
-
-static void report(const char *mode, double plug_ms, double unplug_ms, double unplug_faults)
-{
-	bench_result("guest_plug_ms", mode, NULL, plug_ms, "ms");
-	bench_result("guest_unplug_ms", mode, NULL, unplug_ms, "ms");
-	bench_result("guest_unplug_faults", mode, NULL, unplug_faults, "faults");
-}
-
-static void report_runs(const struct vmm_mode *mode, struct figures *figures, unsigned int nb)
-{
-	double plug_ms = least_of(figures->plug_ms, nb);
-	double unplug_ms = least_of(figures->unplug_ms, nb);
-	double unplug_faults = bench_median(figures->unplug_faults, nb);
-
-	report(mode->name, plug_ms, unplug_ms, unplug_faults);
-	if (mode->program != &vmm_qemu)
-		return;
-	keep_least(&best.plug_ms, plug_ms);
-	keep_least(&best.unplug_ms, unplug_ms);
-	keep_least(&best.unplug_faults, unplug_faults);
+	bench_report("guest_plug_ms", mode->name, of, figures->plug_ms, nb, "ms");
+	bench_report("guest_unplug_ms", mode->name, of, figures->unplug_ms, nb, "ms");
+	bench_report("guest_unplug_faults", mode->name, of, figures->unplug_faults, nb,
+		     "faults");
+	bench_report("guest_kvm_calls", mode->name, of, figures->kvm_calls, nb, "calls");
 }
 
 static void grow_and_shrink(struct vmm *vmm, struct figures *figures, unsigned int run)
 {
-	struct vmm_resized resized;
+	struct vmm_resized plugged = vmm_resize(vmm, 4 * GiB);
+	struct vmm_resized unplugged = vmm_resize(vmm, 0);
 
-	figures->plug_ms[run] = vmm_resize(vmm, 4 * GiB).ms;
-	resized = vmm_resize(vmm, 0);
-	figures->unplug_ms[run] = resized.ms;
-	figures->unplug_faults[run] = resized.faults;
+	figures->plug_ms[run] = plugged.ms;
+	figures->unplug_ms[run] = unplugged.ms;
+	figures->unplug_faults[run] = unplugged.faults;
+	figures->kvm_calls[run] = plugged.kvm_calls + unplugged.kvm_calls;
 }
 
-static void measure(const struct vmm_mode *modes, unsigned int nb_modes, unsigned int nb_runs)
+static void measure(const struct round *round, const struct vmm_machine *machine,
+		    const char *of)
 {
-	static const struct vmm_machine machine = { .memory = "256M", .region = REGION };
 	struct figures figures[MAX_MODES];
 	struct vmm vmms[MAX_MODES];
 	unsigned int nb = 0, i, run;
 
-	for (i = 0; i < nb_modes; i++)
-		if (vmm_is_here(&modes[i]))
-			vmm_boot(&vmms[nb++], &modes[i], &machine);
-	for (run = 0; run < nb_runs; run++)
+	for (i = 0; i < round->nb_modes; i++)
+		if (vmm_is_here(round->modes[i]))
+			vmm_boot(&vmms[nb++], round->modes[i], machine);
+	for (run = 0; run < round->nb_runs; run++)
 		for (i = 0; i < nb; i++)
 			grow_and_shrink(&vmms[i], &figures[i], run);
 	for (i = 0; i < nb; i++) {
 		vmm_end(&vmms[i]);
-		report_runs(vmms[i].mode, &figures[i], nb_runs);
+		report(vmms[i].mode, of, &figures[i], round->nb_runs);
 	}
 }
 
@@ -119,10 +112,14 @@ void bench_guest(void)
 	unsigned int i;
 
 	bench_check(write_file(SHMEM_ENABLED, "never"), SHMEM_ENABLED);
-	for (i = 0; i < sizeof(rounds) / sizeof(*rounds); i++)
-		measure(rounds[i].modes, rounds[i].nb_modes, rounds[i].nb_runs);
-	if (best.plug_ms)
-		report("qemu", best.plug_ms, best.unplug_ms, best.unplug_faults);
+	for (i = 0; i < sizeof(zeroing) / sizeof(*zeroing); i++)
+		measure(&zeroing[i], &stock, "zeroing");
+}
+
+void bench_resize(void)
+{
+	bench_check(write_file(SHMEM_ENABLED, "never"), SHMEM_ENABLED);
+	measure(&all, &lean, "init_on_alloc=0");
 }
 
 /*
@@ -137,6 +134,7 @@ static void measure_busy(const struct vmm_mode *mode, const char *name)
 		.memory = "768M",
 		.small_pages = true,
 		.region = REGION,
+		.append = "",
 	};
 	struct vmm_resized resized;
 	struct vmm vmm;
@@ -148,16 +146,14 @@ static void measure_busy(const struct vmm_mode *mode, const char *name)
 	vmm_end(&vmm);
 	bench_result("busy_unplug_ms", name, NULL, resized.ms, "ms");
 	bench_result("busy_unplug_faults", name, NULL, resized.faults, "faults");
+	bench_result("busy_unplug_kvm_calls", name, NULL, resized.kvm_calls, "calls");
 }
 
 void bench_busy(void)
 {
-	static const struct vmm_mode group = { "group", &vmm_vmem, "group" };
-	/* With a memfd each of two million pages would cost a fault more. */
-	static const struct vmm_mode qemu = { "qemu-ram", &vmm_qemu, "ram" };
-
 	bench_check(write_file(SHMEM_ENABLED, "never"), SHMEM_ENABLED);
 	measure_busy(&group, "group");
-	if (vmm_is_here(&qemu))
-		measure_busy(&qemu, "qemu");
+	/* With a memfd each of two million pages would cost a fault more. */
+	if (vmm_is_here(&qemu_ram))
+		measure_busy(&qemu_ram, "qemu");
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Runs the benchmarks in the lab's emulated host. A result is a JSON object on a
- * line of its own behind "bench: "; what else is said is for who waits.
+ * Runs the benchmarks in the lab's emulated host. A result is a line behind "bench: ",
+ * with fields between tabs: benchmark, kernel, name, mode, of what, how many runs, their
+ * median, least and most, unit. What else is said is for who waits.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,9 +31,17 @@ static const struct {
 	{ "hostile", bench_hostile, false },
 	{ "shrink", bench_shrink, false },
 	{ "request", bench_request, true },
+	{ "metadata", bench_metadata, false },
+	{ "memslots", bench_memslots, false },
+	{ "sweep", bench_sweep, false },
+	{ "together", bench_together, true },
+	{ "resize", bench_resize, true },
 	{ "guest", bench_guest, true },
 	{ "busy", bench_busy, true },
 };
+
+/* Its name. */
+static const char *running;
 
 void bench_say(const char *format, ...)
 {
@@ -78,25 +87,29 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-double bench_median(double *values, unsigned int nb)
+static double median(const double *values, unsigned int nb)
 {
-	qsort(values, nb, sizeof(*values), compare);
 	return nb % 2 ? values[nb / 2] :
 			(values[nb / 2 - 1] + values[nb / 2]) / 2;
 }
 
-void bench_result(const char *name, const char *mode, const char *page,
-		  double value, const char *unit)
+void bench_report(const char *name, const char *mode, const char *of, double *values,
+		  unsigned int nb, const char *unit)
 {
 	struct utsname system;
 
 	uname(&system);
-	printf("bench: {\"name\":\"%s\",\"mode\":\"%s\",", name, mode);
-	if (page)
-		printf("\"page\":\"%s\",", page);
-	printf("\"kernel\":\"%s\",\"value\":%.15g,\"unit\":\"%s\"}\n",
-	       system.release, value, unit);
+	qsort(values, nb, sizeof(*values), compare);
+	printf("bench: %s\t%s\t%s\t%s\t%s\t%u\t%.10g\t%.10g\t%.10g\t%s\n", running,
+	       system.release, name, mode, of ? of : "-", nb, median(values, nb), values[0],
+	       values[nb - 1], unit);
 	fflush(stdout);
+}
+
+void bench_result(const char *name, const char *mode, const char *of, double value,
+		  const char *unit)
+{
+	bench_report(name, mode, of, &value, 1, unit);
 }
 
 uint64_t bench_pf_fixed(struct vm *vm)
@@ -107,7 +120,16 @@ uint64_t bench_pf_fixed(struct vm *vm)
 	return value;
 }
 
-void bench_create(struct bench_device *device, uint64_t size, uint64_t block)
+uint64_t bench_kvm_calls(struct bench_device *device)
+{
+	struct kvm_vmem_get_info info;
+
+	bench_check(vmem_get_info(device->dev, &info), "GET_INFO");
+	return info.out_nb_kvm_calls;
+}
+
+void bench_create_grid(struct bench_device *device, uint64_t size, uint64_t block,
+		       uint64_t memslot)
 {
 	struct kvm_vmem_setup setup = {
 		.size = sizeof(setup),
@@ -116,6 +138,7 @@ void bench_create(struct bench_device *device, uint64_t size, uint64_t block)
 		.addr = BENCH_ADDR,
 		.region_size = size,
 		.block_size = block,
+		.memslot_size = memslot,
 		.requested_size = size,
 		.backing_fd = -1,
 		.label = "bench",
@@ -138,6 +161,11 @@ void bench_create(struct bench_device *device, uint64_t size, uint64_t block)
 	attach.vm_fd = device->vm.fd;
 	attach.userspace_addr = (uintptr_t)device->memory;
 	bench_check(vmem_attach(device->dev, &attach), "ATTACH");
+}
+
+void bench_create(struct bench_device *device, uint64_t size, uint64_t block)
+{
+	bench_create_grid(device, size, block, 0);
 }
 
 void bench_destroy(struct bench_device *device)
@@ -176,7 +204,8 @@ int main(int argc, char **argv)
 	for (i = 0; i < sizeof(benchmarks) / sizeof(*benchmarks); i++) {
 		if (!is_wanted(benchmarks[i].name, argv + 1))
 			continue;
-		bench_say("%s", benchmarks[i].name);
+		running = benchmarks[i].name;
+		bench_say("%s", running);
 		choose_cpus(benchmarks[i].all_cpus);
 		benchmarks[i].run();
 	}

@@ -85,6 +85,6 @@ void bench_request(void)
 	}
 	for (mode = 0; mode < NB_MODES; mode++)
 		for (i = 0; i < NB_REQUESTS; i++)
-			bench_result(requests[i].name, modes[mode], NULL,
-				     bench_median(medians[mode][i], NB_RUNS), "us");
+			bench_report(requests[i].name, modes[mode], NULL, medians[mode][i],
+				     NB_RUNS, "us");
 }

@@ -160,14 +160,10 @@ static void report(const char *mode, const struct shrink_run *runs)
 		before[i] = runs[i].refaults_before_retirement;
 		wall_ms[i] = runs[i].wall_ms;
 	}
-	bench_result("shrink_working_set", mode, NULL,
-		     bench_median(working_set, NB_RUNS), "pages");
-	bench_result("shrink_refaults", mode, NULL,
-		     bench_median(refaults, NB_RUNS), "faults");
-	bench_result("shrink_refaults_before_retirement", mode, NULL,
-		     bench_median(before, NB_RUNS), "faults");
-	bench_result("shrink_wall_ms", mode, NULL,
-		     bench_median(wall_ms, NB_RUNS), "ms");
+	bench_report("shrink_working_set", mode, NULL, working_set, NB_RUNS, "pages");
+	bench_report("shrink_refaults", mode, NULL, refaults, NB_RUNS, "faults");
+	bench_report("shrink_refaults_before_retirement", mode, NULL, before, NB_RUNS, "faults");
+	bench_report("shrink_wall_ms", mode, NULL, wall_ms, NB_RUNS, "ms");
 }
 
 void bench_shrink(void)

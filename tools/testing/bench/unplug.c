@@ -52,10 +52,8 @@ static void measure(const char *page, uint64_t block)
 		async[i] = unplug(&device, 0);
 	}
 	bench_destroy(&device);
-	bench_result("unplug_call_us", "sync", page,
-		     bench_median(sync, NB_RUNS), "us");
-	bench_result("unplug_call_us", "async", page,
-		     bench_median(async, NB_RUNS), "us");
+	bench_report("unplug_call_us", "sync", page, sync, NB_RUNS, "us");
+	bench_report("unplug_call_us", "async", page, async, NB_RUNS, "us");
 }
 
 void bench_unplug(void)

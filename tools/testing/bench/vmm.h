@@ -43,11 +43,13 @@ extern const struct vmm_program vmm_qemu;
  * @name: In the results
  * @program: The VMM
  * @memory: What the VMM calls it
+ * @dynamic: QEMU's dynamic-memslots
  */
 struct vmm_mode {
 	const char *name;
 	const struct vmm_program *program;
 	const char *memory;
+	const char *dynamic;
 };
 
 /**
@@ -55,11 +57,13 @@ struct vmm_mode {
  * @memory: Boot RAM, as a size with a suffix
  * @small_pages: Whether it is in 4 KiB pages on the host
  * @region: Size of the device's region, likewise
+ * @append: More of the guest's command line
  */
 struct vmm_machine {
 	const char *memory;
 	bool small_pages;
 	const char *region;
+	const char *append;
 };
 
 /**
@@ -76,6 +80,11 @@ struct vmm {
 	FILE *control;
 };
 
+#define VMM_APPEND_SIZE 512
+
+/* What the guest's kernel is told. */
+void vmm_append(const struct vmm *vmm, char append[VMM_APPEND_SIZE]);
+
 /* Where either VMM has its control socket. */
 #define VMM_CONTROL "/tmp/bench.control"
 
@@ -91,17 +100,16 @@ void vmm_check(struct vmm *vmm, int ret, const char *what);
 /* Runs a command in the guest that has to succeed. */
 void vmm_run(struct vmm *vmm, const char *command, int seconds);
 
-/* Page faults that KVM resolved for the guest. */
-uint64_t vmm_pf_fixed(struct vmm *vmm);
-
 /**
  * struct vmm_resized - what it took
  * @ms: Until the guest had followed
- * @faults: Until it was quiet again, idle memslots retired
+ * @faults: Page faults until it was quiet again, idle memslots retired
+ * @kvm_calls: How often KVM was asked to change a memslot, until then
  */
 struct vmm_resized {
 	double ms;
 	double faults;
+	double kvm_calls;
 };
 
 struct vmm_resized vmm_resize(struct vmm *vmm, uint64_t size);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * QEMU, with the memslots of a virtio-mem device made and deleted as needed. The lab
- * has unpacked it, with its libraries and firmware, into a directory.
+ * QEMU, with the memslots of a virtio-mem device made and deleted as needed
+ * (dynamic-memslots=on), or with one for all of it. The lab has unpacked it, with its
+ * libraries and firmware, into a directory.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,15 +17,14 @@
 
 static int start(struct vmm *vmm)
 {
-	char size[64], memory[64], boot_memory[64];
+	char size[64], memory[64], boot_memory[64], device[128], append[VMM_APPEND_SIZE];
 	const char *const argv[] = {
 		QEMU "/ld-linux-x86-64.so.2", "--library-path", QEMU,
 		QEMU "/qemu-system-x86_64", "-L", QEMU, "-nodefaults", "-no-user-config",
 		"-display", "none", "-accel", "kvm", "-cpu", "host", "-m", size,
 		"-object", boot_memory, "-machine", "q35,memory-backend=boot",
-		"-object", memory, "-device", "virtio-mem-pci,id=" DEVICE ",memdev=" BACKEND
-		",dynamic-memslots=on,unplugged-inaccessible=on",
-		"-kernel", LINUX_KERNEL, "-initrd", LINUX_INITRD, "-append", LINUX_APPEND,
+		"-object", memory, "-device", device,
+		"-kernel", LINUX_KERNEL, "-initrd", LINUX_INITRD, "-append", append,
 		"-serial", "stdio", "-qmp", "unix:" VMM_CONTROL ",server=on,wait=off", NULL,
 	};
 
@@ -35,6 +35,9 @@ static int start(struct vmm *vmm)
 		 vmm->machine->small_pages ? "memfd" : "ram", vmm->machine->memory);
 	snprintf(memory, sizeof(memory), "memory-backend-%s,id=" BACKEND ",reserve=off,size=%s",
 		 vmm->mode->memory, vmm->machine->region);
+	snprintf(device, sizeof(device), "virtio-mem-pci,id=" DEVICE ",memdev=" BACKEND
+		 ",dynamic-memslots=%s,unplugged-inaccessible=on", vmm->mode->dynamic);
+	vmm_append(vmm, append);
 	return linux_start(&vmm->guest, argv);
 }
 

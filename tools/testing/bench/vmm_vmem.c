@@ -8,16 +8,17 @@
 
 static int start(struct vmm *vmm)
 {
-	char memory[64];
+	char memory[64], append[VMM_APPEND_SIZE];
 	const char *const argv[] = {
 		"vmem-vmm", "--kernel", LINUX_KERNEL, "--initrd", LINUX_INITRD,
-		"--append", LINUX_APPEND, "--memory", memory, "--vmem",
+		"--append", append, "--memory", memory, "--vmem",
 		vmm->machine->region, "--vmem-mode", vmm->mode->memory,
 		"--control", VMM_CONTROL, NULL,
 	};
 
 	snprintf(memory, sizeof(memory), "%s%s", vmm->machine->memory,
 		 vmm->machine->small_pages ? ",hugepages=off" : "");
+	vmm_append(vmm, append);
 	return linux_start(&vmm->guest, argv);
 }
 
