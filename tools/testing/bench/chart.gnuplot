@@ -28,17 +28,19 @@ times = 1
 if (unit eq "KiB") {
 	times = 1024
 	set yrange [1024:*]
-	set ytics 1024, 32
-	set format y "%.0b %BB"
+	set ytics ("1 KiB" 2**10, "32 KiB" 2**15, "1 MiB" 2**20, "32 MiB" 2**25, \
+		"1 GiB" 2**30, "32 GiB" 2**35)
 } else {
 	set ylabel unit
 }
 # A label's second line is behind a bar.
 second(label) = strstrt(label, "|")
 label(text) = second(text) ? text[1:second(text) - 1] . "\n" . text[second(text) + 1:*] : text
-# One memslot, QEMU, the module, the rest: apart without colours, too.
+# One memslot, QEMU, the module, the rest.
 array colour[6] = ["#b2182b", "#ef8a62", "#2166ac", "#92c5de", "#777777", "#cccccc"]
+colour_of(i, title) = strstrt(title, "kvm-vmem") ? colour[3] : colour[i]
+title_of(i) = system("head -n 1 " . data . " | cut -f " . i)
 columns = words(system("head -n 1 " . data . " | tr ' \t' '_ '"))
 plot for [i = 1:columns] data skip 1 using (times * column(3 * i - 1)): \
 	(times * column(3 * i)):(times * column(3 * i + 1)):xtic(label(strcol(1))) \
-	title system("head -n 1 " . data . " | cut -f " . i) lc rgb colour[i]
+	title title_of(i) lc rgb colour_of(i, title_of(i))

@@ -24,7 +24,7 @@ chart() {
 	[[ $(wc -l <"$data") -gt 1 ]] || return 0
 	gnuplot -e "data = '$data'; name = '$docs/$name.svg'; heading = '$title'" \
 		-e "unit = '$unit'; scale = '$scale'" "$here/chart.gnuplot"
-	sed -i "s/[[:space:]]*\$//; s,<title>Gnuplot</title>,<title>$title</title>," "$docs/$name.svg"
+	sed -i "s/[[:space:]]*\$//; s|<title>Gnuplot</title>|<title>$title</title>|" "$docs/$name.svg"
 }
 
 # by_config NAME: a row for each configuration of a region of 1 TiB.
@@ -51,8 +51,9 @@ by_kernel() {
 draw_charts() {
 	local -a regions=('static=one memslot' "qemu-grid=QEMU's grid" 'group=kvm-vmem'
 		'limit=the plugged GiB alone')
-	local -a vmms=('group=vmem-vmm, kvm-vmem' 'static=one memslot' 'dynamic-user=its own memslots'
-		'qemu-ram=QEMU, dynamic' 'qemu-memfd=QEMU, dynamic, memfd' 'qemu-static=QEMU, one memslot')
+	local -a vmms=('static=vmem-vmm, one memslot' 'qemu-ram=QEMU, dynamic' 'group=vmem-vmm, kvm-vmem'
+		'dynamic-user=vmem-vmm, dynamic' 'qemu-memfd=QEMU, dynamic, memfd'
+		'qemu-static=QEMU, one memslot')
 	local -a rows
 
 	mapfile -t rows < <(by_config metadata_kib)
@@ -71,10 +72,10 @@ draw_charts() {
 	chart memslots 'A request, by the number of active memslots' us log \
 		'16=16 active' '1024=1024 active' '16384=16384 active' -- "${rows[@]}"
 	mapfile -t rows < <(by_kernel shrink_refaults @ - 'gives back 12 memslots')
-	chart shrink 'Page faults of a guest that gives back 12 memslots' faults log \
+	chart shrink 'Page faults of a guest that gives back 12 memslots' faults linear \
 		'eager=each deleted at once' 'group=kvm-vmem' -- "${rows[@]}"
 	mapfile -t rows < <(by_kernel guest_unplug_faults @ 'init_on_alloc=0' '4 GiB to 0')
-	chart guests 'Page faults of a Linux guest that shrinks by 4 GiB' faults log \
+	chart guests 'Page faults of a Linux guest that shrinks by 4 GiB' faults linear \
 		"${vmms[@]}" -- "${rows[@]}"
 	mapfile -t rows < <(by_kernel guest_kvm_calls @ 'init_on_alloc=0' '0 to 4 GiB to 0')
 	chart calls 'Changes of memslots while it grows by 4 GiB and shrinks' calls linear \

@@ -60,7 +60,7 @@ function with_spread(at,    text, low, high, u) {
 		low = substr(low, 1, index(low, " ") - 1)
 		high = substr(high, 1, index(high, " ") - 1)
 	}
-	return text " (" low " to " high ")"
+	return low == high ? text : text " (" low " to " high ")"
 }
 
 # Cells are between tabs; the first row has the titles.
@@ -143,7 +143,7 @@ function compare(text, key, base, bar,    ratio) {
 	ratio = value[key] / value[base]
 	add_figure(text, key, figure(value[base], unit[base]), ratio < 0.01 ? \
 		"1/" number(value[base] / value[key]) : sprintf("%.3f", ratio),
-		bar == "" ? "" : bar < 0.01 ? "1/" number(1 / bar) : sprintf("%.3f", bar),
+		bar == "" ? "" : bar <= 0.01 ? "1/" number(1 / bar) : sprintf("%.3f", bar),
 		bar == "" ? "" : ratio <= bar ? "met" : "MISSED")
 }
 

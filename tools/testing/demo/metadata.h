@@ -47,7 +47,7 @@ struct metadata_vm {
  * @memslot_size: Of the memslots that cover what is plugged; 0: the module's
  * @backing: Where the memory comes from; for the module alone the device's own
  * @then: What is done afterwards, or NULL; may fill @more_kib
- * @error: 0, or what KVM said, negative, to a memslot: there are no figures then
+ * @error: 0, or what KVM said, negative, to a memslot, or @then: there are no figures then
  * @kib: The memory
  * @ms: The time
  * @more_kib: Memory that @then took
