@@ -49,12 +49,12 @@ function figure(x, u) {
 }
 
 # The unit is said once, if it is the same.
-function with_spread(at,    text, low, high, u) {
-	text = figure(value[at], unit[at])
-	if (least[at] == most[at])
+function with_spread(which,    text, low, high, u) {
+	text = figure(value[which], unit[which])
+	if (least[which] == most[which])
 		return text
-	low = figure(least[at], unit[at])
-	high = figure(most[at], unit[at])
+	low = figure(least[which], unit[which])
+	high = figure(most[which], unit[which])
 	u = substr(text, index(text, " "))
 	if (substr(low, index(low, " ")) == u && substr(high, index(high, " ")) == u) {
 		low = substr(low, 1, index(low, " ") - 1)
