@@ -10,10 +10,12 @@
 
 program_dir() { printf '%s/programs/%s/root' "$LAB_CACHE" "$1"; }
 
-# program_packages PACKAGE: and its libraries, as name=version.
+# program_packages PACKAGE PATH: and its libraries, as name=version. A newer release may have
+# the program in a package of its own, which PACKAGE depends on.
 program_packages() {
 	apt_lab apt-get -s install --no-install-recommends "$1" 2>>"$LAB_CACHE/log/fetch.log" |
-		awk -v package="$1" '$1 == "Inst" && ($2 == package || $2 ~ /^(lib|zlib1g)/) {
+		awk -v package="$1" -v program="${2##*/}" '
+		$1 == "Inst" && ($2 == package || $2 == program || $2 ~ /^(lib|zlib1g)/) {
 			sub(/^\(/, "", $3); print $2 "=" $3
 		}'
 }
@@ -42,7 +44,7 @@ fetch_program() (
 	take_lock "$LAB_CACHE/lock" lab "the cache"
 	[[ ! -e $dir/version ]] || exit 0
 	update_lists
-	mapfile -t packages < <(program_packages "$package")
+	mapfile -t packages < <(program_packages "$package" "$path")
 	version=$(printf '%s\n' "${packages[@]}" | sed -n "s/^$package=//p")
 	[[ -n $version ]] || die_environment "Debian $(codename) has no $package"
 
