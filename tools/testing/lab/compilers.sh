@@ -42,7 +42,7 @@ clang_build() {
 	copy_sources "$dir/src"
 	env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make -k -Otarget -C "$(kernel_headers "$series")" \
 		M="$dir/src" -j"$(nproc)" CC="clang-22 $(foreign_headers)" \
-		CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y CONFIG_FTRACE_MCOUNT_USE_CC= \
+		CONFIG_CC_IS_GCC= CONFIG_CC_IS_CLANG=y CONFIG_FTRACE_MCOUNT_USE_CC= CONFIG_CC_HAS_MIN_FUNCTION_ALIGNMENT= \
 		CONFIG_UBSAN_BOUNDS_STRICT= CONFIG_UBSAN_ARRAY_BOUNDS=y \
 		CONFIG_CC_IMPLICIT_FALLTHROUGH=-Wimplicit-fallthrough \
 		KCFLAGS="-Weverything $(clang_warnings) -Wno-unknown-warning-option -Wno-error" \
