@@ -9,10 +9,30 @@ LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_ROOT=$(cd "$LAB_DIR/../../.." && pwd)
 LAB_CACHE=${KVM_VMEM_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/kvm-vmem}
 LAB_BUILD=${KVM_VMEM_BUILD:-$LAB_ROOT/build}
-LAB_SERIES=(6.1 6.12)
 
 # depmod and modprobe live here and are not on every user's path.
 PATH=$PATH:/usr/sbin:/sbin
+
+# Of the Debian that this machine runs.
+codename() {
+	local VERSION_CODENAME=''
+
+	[[ ! -r /etc/os-release ]] || {
+		# shellcheck source=/dev/null
+		. /etc/os-release
+	}
+	printf '%s' "$VERSION_CODENAME"
+}
+
+# The stock kernels, the oldest first: Debian 12's own and that of its backports, or Debian
+# 13's own. Both have 6.12, which is for what any of them does. No Debian can have none but
+# those that are in the cache.
+case $(codename) in
+trixie) LAB_SERIES=(6.12) ;;
+*) LAB_SERIES=(6.1 6.12) ;;
+esac
+# By whose headers is compiled what is to work with all of them.
+LAB_OLDEST=${LAB_SERIES[0]}
 
 # Of the outermost script.
 export LAB_START=${LAB_START:-$EPOCHSECONDS}

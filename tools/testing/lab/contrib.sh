@@ -29,7 +29,7 @@ pack_bpftrace() {
 	ln -sfn "$from/bpftrace" "$contrib/scripts"
 	cp "$from/test/bpftrace_test" "$contrib/tests/"
 	gcc -std=gnu11 -O2 -Wall -Wextra -Werror -static -I"$LAB_ROOT/include/uapi" \
-		-I"$LAB_ROOT/tools/kvm-vmem/lib" -isystem "$(kernel_dir 6.1)/uapi" \
+		-I"$LAB_ROOT/tools/kvm-vmem/lib" -isystem "$(kernel_dir "$LAB_OLDEST")/uapi" \
 		-o "$contrib/activity" "$from/test/activity.c" \
 		"$LAB_ROOT"/tools/kvm-vmem/lib/{device,requests}.c
 }

@@ -6,7 +6,7 @@
 
 coverage_needs() {
 	cat <<-'END'
-	cmd:gcov-12|gcc-12|to read what was covered
+	cmd:gcov|gcc|to read what was covered
 	END
 }
 
@@ -23,7 +23,7 @@ collect_coverage() {
 		mkdir "$next"
 		tar -C "$next" -xzf "$counts" || return
 		if [[ -n $(find "$into/all" -name '*.gcda') ]]; then
-			gcov-tool-12 merge -o "$into/sum" "$into/all" "$next" 2>"$into/log" || {
+			gcov-tool merge -o "$into/sum" "$into/all" "$next" 2>"$into/log" || {
 				cat "$into/log"
 				return 1
 			}
@@ -43,7 +43,7 @@ list_lines() (
 	cd "$1"
 	for counts in *.gcda; do
 		# Tests have no notes beside the module's.
-		[[ ! -e ${counts%.gcda}.gcno ]] || gcov-12 --json-format --stdout "$counts"
+		[[ ! -e ${counts%.gcda}.gcno ]] || gcov --json-format --stdout "$counts"
 	done | jq -r '.files[] | select(.file | test("(^|/)drivers/virt/kvm_vmem/[^/]*$")) |
 		(.file | sub(".*/"; "")) as $file | .lines[] |
 		[$file, .line_number, .count, .function_name // "-"] | @tsv' |

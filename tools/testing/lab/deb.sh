@@ -63,7 +63,10 @@ deb_test_needs() {
 
 # What is installed there beforehand: what the packages depend on, and the compiler that
 # the kernels' headers ask for. Emulated hosts have no network.
-deb_system=(dkms gcc-12 libc6-dev make openssl pkgconf dwarves libjson-c5 kmod)
+deb_system() {
+	printf '%s\n' dkms libc6-dev make openssl pkgconf dwarves libjson-c5 kmod
+	kernel_needs "${LAB_SERIES[@]}" | cut -d '|' -f 2
+}
 
 deb_system_tar() { printf '%s/systems/%s.tar' "$LAB_CACHE" "$(codename)"; }
 
@@ -78,9 +81,9 @@ fetch_deb_system() (
 	say lab "making a Debian system to install packages on"
 	mkdir -p "$(dirname "$tar")"
 	trap 'rm -f "$tar.new"' EXIT
-	packages=${deb_system[*]}
+	packages=$(deb_system | paste -s -d ,)
 	# shellcheck disable=SC2016 # the hook's
-	if ! mmdebstrap --variant=minbase --include="${packages// /,}" --format=tar \
+	if ! mmdebstrap --variant=minbase --include="$packages" --format=tar \
 		--customize-hook='cd "$1" && rm -rf usr/share/doc/* usr/share/man/* usr/share/locale/*' \
 		"$(codename)" "$tar.new" "$LAB_CACHE/apt/sources.list" \
 		>"$LAB_CACHE/log/system.log" 2>&1; then

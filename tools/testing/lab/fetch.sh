@@ -22,6 +22,17 @@ kernel_dir() {
 kernel_release() { cat "$(kernel_dir "$1")/release"; }
 kernel_headers() { printf '%s/root/usr/src/linux-headers-%s' "$(kernel_dir "$1")" "$(kernel_release "$1")"; }
 
+# kernel_needs SERIES...: the compilers that built them, by which their headers have modules
+# built; as install_missing has it. The debug kernel's is the machine's own.
+kernel_needs() {
+	local series
+
+	for series in "$@"; do
+		sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ ]*-\)\?\(gcc-[0-9]*\) .*/cmd:\2|\2|to build the module: Debian built its kernel with it/p' \
+			"$(kernel_headers "$series")/.config"
+	done | sort -u
+}
+
 # apt_lab TOOL ARGUMENT...: apt_state names the state, if it is not that for the stock
 # kernels.
 apt_lab() {
@@ -38,14 +49,6 @@ apt_lab() {
 		-o APT::Default-Release= -o Acquire::Languages=none \
 		-o Acquire::IndexTargets::deb::Contents-deb::DefaultEnabled=false \
 		-o Acquire::Retries=3 "$@"
-}
-
-codename() {
-	local VERSION_CODENAME=''
-
-	# shellcheck source=/dev/null
-	. /etc/os-release
-	printf '%s' "$VERSION_CODENAME"
 }
 
 # The address of Debian's archive, and of its security archive, as this machine
@@ -129,7 +132,7 @@ resolve() {
 		fi
 	done
 	die_environment "Debian $(codename) has no kernel $series" \
-		"Debian 12 has 6.1 as its own and 6.12 in its backports."
+		"Debian 12 has 6.1 as its own and 6.12 in its backports, Debian 13 has 6.12."
 }
 
 # download PACKAGE=VERSION...: into debs/, whole or not at all.
@@ -200,7 +203,9 @@ fetch_kernel() {
 		dpkg -x "$(compgen -G "$LAB_CACHE/debs/${package%%=*}_*.deb" | tail -n 1)" "$tmp/root" ||
 			die_environment "cannot unpack $package" "Is there room in $LAB_CACHE?"
 	done
+	# Newer packages know no other places than those in /usr.
 	[[ -d $tmp/root/lib/modules ]] || ln -s usr/lib "$tmp/root/lib"
+	[[ -d $tmp/root/bin ]] || ln -s usr/bin "$tmp/root/bin"
 	release=$(basename "$tmp"/root/lib/modules/*)
 	depmod -b "$tmp/root" "$release"
 	relocate_headers "$tmp/root/usr/src/linux-headers-$release"

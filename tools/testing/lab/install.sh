@@ -9,7 +9,6 @@ lab_needs() {
 	cmd:qemu-system-x86_64|qemu-system-x86|to emulate the host
 	cmd:make|make|to build the module and the tests
 	cmd:gcc|gcc|to build the tests
-	cmd:gcc-12|gcc-12|to build the module: Debian built its kernels with it
 	libc.a|libc6-dev|to link the tests statically
 	libelf.so.1|libelf1|for the kernel's objtool
 	cmd:pahole|pahole|for the type information (BTF) of modules for 6.12
@@ -80,7 +79,7 @@ install_packages() {
 	fi
 }
 
-# install_missing NEEDS: NEEDS prints lines like those of lab_needs.
+# install_missing NEEDS [ARGUMENT...]: NEEDS prints lines like those of lab_needs.
 install_missing() {
 	local need package why
 	local -a packages=()
@@ -89,7 +88,7 @@ install_missing() {
 		is_here "$need" && continue
 		say lab "needs $package, $why"
 		packages+=("$package")
-	done < <("$1")
+	done < <("$@")
 	[[ ${#packages[@]} -gt 0 ]] || return 0
 	say lab "installing ${packages[*]}"
 	install_packages "${packages[@]}"

@@ -110,9 +110,9 @@ leave_out() {
 
 	rm -rf "$installed/dkms" "$without"
 	mkdir "$without"
-	ln -s "$(kernel_headers 6.1)"/* "$without/"
-	sed "s/^$1=.*/# $1 is not set/" "$(kernel_headers 6.1)/.config" >"$without/.config"
-	run_dkms 6.1 "$without" || status=$?
+	ln -s "$(kernel_headers "$LAB_OLDEST")"/* "$without/"
+	sed "s/^$1=.*/# $1 is not set/" "$(kernel_headers "$LAB_OLDEST")/.config" >"$without/.config"
+	run_dkms "$LAB_OLDEST" "$without" || status=$?
 	[[ $status -eq 77 ]]
 }
 
