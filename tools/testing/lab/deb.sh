@@ -6,6 +6,7 @@
 deb_needs() {
 	cat <<-'END'
 	cmd:dpkg-buildpackage|dpkg-dev|to build Debian packages
+	installed:build-essential|build-essential|which each Debian package asks for to be built
 	cmd:dh|debhelper|to build Debian packages
 	cmd:dh_dkms|dh-dkms|to build Debian packages
 	cmd:gcc|gcc|to build the tools

@@ -24,6 +24,7 @@ is_here() {
 	case $1 in
 	cmd:*) command -v "${1#cmd:}" >/dev/null ;;
 	clang:*) [[ $(clang -print-file-name="${1#clang:}" 2>/dev/null) == /* ]] ;;
+	installed:*) [[ $(dpkg-query -W -f '${db:Status-Status}' "${1#installed:}" 2>/dev/null) == installed ]] ;;
 	*.a) [[ $(gcc -print-file-name="$1" 2>/dev/null) == /* ]] ;;
 	# Not grep -q, which would have ldconfig die of a broken pipe.
 	*.so.*) ldconfig -p 2>/dev/null | grep -F "$1 " >/dev/null ;;
