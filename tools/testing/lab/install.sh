@@ -87,6 +87,8 @@ install_missing() {
 
 	while IFS='|' read -r need package why; do
 		is_here "$need" && continue
+		# Each but once: several may need it.
+		[[ " ${packages[*]} " != *" $package "* ]] || continue
 		say lab "needs $package, $why"
 		packages+=("$package")
 	done < <("$@")
