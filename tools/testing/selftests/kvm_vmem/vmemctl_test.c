@@ -131,7 +131,8 @@ static void watch(vmemctl_data *self, enum as as, const char *interval, const ch
 	close(pipes[1]);
 	self->events = fdopen(pipes[0], "r");
 	/* What there is, poll() has to see. */
-	setvbuf(self->events, NULL, _IONBF, 0);
+	if (self->events)
+		setvbuf(self->events, NULL, _IONBF, 0);
 }
 
 /*
