@@ -8,6 +8,7 @@ analysis_needs() {
 	cat <<-'END'
 	cmd:spatch|coccinelle|to check the module with the kernel's scripts
 	cmd:clang-tidy-22|clang-tidy-22|to check the tools
+	installed:libclang-rt-22-dev|libclang-rt-22-dev|for the sanitizers' headers, as clang-tidy reads them
 	cmd:python3|python3|for coccinelle's scripts
 	cmd:cppcheck|cppcheck|to check the tools
 	END
