@@ -6,7 +6,7 @@
  * nothing, whatever fails.
  */
 #include "harness.h"
-#include "sweep.h"
+#include "sweep_fixture.h"
 
 #include <signal.h>
 #include <sys/uio.h>
@@ -14,8 +14,6 @@
 #include "access.h"
 
 #define VALUE 0x1122334455667788ULL
-
-SWEEP_TEST(access, gets_the_memory_or_an_error)
 
 static int plug(struct sweep_bench *bench)
 {
@@ -36,13 +34,13 @@ static int touch(struct sweep_bench *bench)
 }
 
 /* The kernel has whoever touches it try again until there is memory. */
-FIXTURE_VARIANT_ADD(access, by_the_process) {
+FIXTURE_VARIANT_ADD(sweep, by_the_process) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .prepare = plug, .call = touch, .undo = empty,
 		  .copies = SWEEP_NONE },
 };
 
-FIXTURE_VARIANT_ADD(access, by_the_process_to_a_small_page) {
+FIXTURE_VARIANT_ADD(sweep, by_the_process_to_a_small_page) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .options.block_size = MiB,
 		  .prepare = plug, .call = touch, .undo = empty,
@@ -56,7 +54,7 @@ static int read_into(struct sweep_bench *bench)
 	return len == 8 ? 0 : -errno;
 }
 
-FIXTURE_VARIANT_ADD(access, by_read) {
+FIXTURE_VARIANT_ADD(sweep, by_read) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .prepare = plug, .call = read_into, .undo = empty,
 		  .also = -EFAULT, .copies = SWEEP_NONE },
@@ -74,7 +72,7 @@ static int write_remotely(struct sweep_bench *bench)
 	return *(uint64_t *)bench->rig.backing.addr == VALUE ? 0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(access, by_process_vm_writev) {
+FIXTURE_VARIANT_ADD(sweep, by_process_vm_writev) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .options.block_size = MiB,
 		  .prepare = plug, .call = write_remotely, .undo = empty,
@@ -87,7 +85,7 @@ static int populate(struct sweep_bench *bench)
 		       MADV_POPULATE_WRITE) ? -errno : 0;
 }
 
-FIXTURE_VARIANT_ADD(access, by_madvise) {
+FIXTURE_VARIANT_ADD(sweep, by_madvise) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .options.block_size = MiB,
 		  .prepare = plug, .call = populate, .undo = empty,
@@ -99,14 +97,14 @@ static int guest_touches(struct sweep_bench *bench)
 	return guest_write(&bench->rig.vm.vcpus[0], bench->rig.addr, VALUE);
 }
 
-FIXTURE_VARIANT_ADD(access, by_the_guest) {
+FIXTURE_VARIANT_ADD(sweep, by_the_guest) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .options.nr_vcpus = 1,
 		  .prepare = plug, .call = guest_touches, .undo = empty,
 		  .also = -EFAULT, .copies = SWEEP_NONE },
 };
 
-FIXTURE_VARIANT_ADD(access, by_the_guest_to_a_small_page) {
+FIXTURE_VARIANT_ADD(sweep, by_the_guest_to_a_small_page) {
 	.step = { .options.backing = BACKING_PROTECTED, .touches = true,
 		  .options.block_size = MiB, .options.nr_vcpus = 1,
 		  .prepare = plug, .call = guest_touches, .undo = empty,
@@ -124,7 +122,7 @@ static int touch_unplugged(struct sweep_bench *bench)
 	return ret == -SIGBUS ? 0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(access, to_an_unplugged_block_by_the_process) {
+FIXTURE_VARIANT_ADD(sweep, to_an_unplugged_block_by_the_process) {
 	.step = { .options.backing = BACKING_PROTECTED, .violates = true,
 		  .prepare = plug, .call = touch_unplugged, .stays = true },
 };
@@ -137,7 +135,7 @@ static int read_into_unplugged(struct sweep_bench *bench)
 	       0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(access, to_an_unplugged_block_by_read) {
+FIXTURE_VARIANT_ADD(sweep, to_an_unplugged_block_by_read) {
 	.step = { .options.backing = BACKING_PROTECTED, .violates = true,
 		  .prepare = plug, .call = read_into_unplugged, .stays = true,
 		  .copies = SWEEP_NONE },
@@ -151,7 +149,7 @@ static int guest_touches_unplugged(struct sweep_bench *bench)
 	return ret == -EFAULT ? 0 : ret ? ret : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(access, to_an_unplugged_block_by_the_guest) {
+FIXTURE_VARIANT_ADD(sweep, to_an_unplugged_block_by_the_guest) {
 	.step = { .options.backing = BACKING_PROTECTED, .violates = true,
 		  .options.nr_vcpus = 1,
 		  .prepare = plug, .call = guest_touches_unplugged,

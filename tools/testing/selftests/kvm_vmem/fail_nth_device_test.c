@@ -4,9 +4,7 @@
  * SETUP, mmap(), ATTACH, close(), and the calls by which a VMM asks and sets something.
  */
 #include "harness.h"
-#include "sweep.h"
-
-SWEEP_TEST(device, does_all_or_nothing)
+#include "sweep_fixture.h"
 
 static int open_device(struct sweep_bench *bench)
 {
@@ -14,7 +12,7 @@ static int open_device(struct sweep_bench *bench)
 	return bench->rig.dev < 0 ? bench->rig.dev : 0;
 }
 
-FIXTURE_VARIANT_ADD(device, open) {
+FIXTURE_VARIANT_ADD(sweep, open) {
 	.step = { .stage = SWEEP_NO_DEVICE, .call = open_device },
 };
 
@@ -23,14 +21,14 @@ static int setup(struct sweep_bench *bench)
 	return vmem_setup(bench->rig.dev, &bench->rig.setup);
 }
 
-FIXTURE_VARIANT_ADD(device, setup) {
+FIXTURE_VARIANT_ADD(sweep, setup) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .stage = SWEEP_OPEN, .call = setup, .allocations = 50,
 		  .unanswered = true },
 };
 
 /* What differs: it has a look at the pages that it would get. */
-FIXTURE_VARIANT_ADD(device, setup_with_small_blocks) {
+FIXTURE_VARIANT_ADD(sweep, setup_with_small_blocks) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.block_size = MiB, .options.prealloc = true,
 		  .stage = SWEEP_OPEN, .call = setup,
@@ -39,7 +37,7 @@ FIXTURE_VARIANT_ADD(device, setup_with_small_blocks) {
 };
 
 /* It lets go of the file. */
-FIXTURE_VARIANT_ADD(device, setup_with_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, setup_with_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD, .options.is_static = true,
 		  .stage = SWEEP_OPEN, .call = setup,
 		  .below = "kobject_set_name_vargs", .copies = SWEEP_NONE },
@@ -60,13 +58,13 @@ static int unmap(struct sweep_bench *bench)
 	return 0;
 }
 
-FIXTURE_VARIANT_ADD(device, mmap) {
+FIXTURE_VARIANT_ADD(sweep, mmap) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .stage = SWEEP_SET_UP, .call = map, .undo = unmap,
 		  .copies = SWEEP_NONE },
 };
 
-FIXTURE_VARIANT_ADD(device, munmap) {
+FIXTURE_VARIANT_ADD(sweep, munmap) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .stage = SWEEP_MAPPED, .call = unmap, .undo = map,
 		  .copies = SWEEP_NONE },
@@ -77,40 +75,40 @@ static int attach(struct sweep_bench *bench)
 	return rig_attach(&bench->rig);
 }
 
-FIXTURE_VARIANT_ADD(device, attach) {
+FIXTURE_VARIANT_ADD(sweep, attach) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .stage = SWEEP_MAPPED, .call = attach,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(device, attach_to_two_address_spaces) {
+FIXTURE_VARIANT_ADD(sweep, attach_to_two_address_spaces) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .stage = SWEEP_MAPPED, .call = attach,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(device, attach_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, attach_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .stage = SWEEP_MAPPED, .call = attach,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(device, attach_of_a_static_device) {
+FIXTURE_VARIANT_ADD(sweep, attach_of_a_static_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.is_static = true,
 		  .stage = SWEEP_MAPPED, .call = attach,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(device, attach_of_a_static_device_to_two_address_spaces) {
+FIXTURE_VARIANT_ADD(sweep, attach_of_a_static_device_to_two_address_spaces) {
 	.step = { .options.backing = BACKING_ANON,
 		  .options.is_static = true, .options.address_spaces = 3,
 		  .stage = SWEEP_MAPPED, .call = attach,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(device, attach_of_a_second_device) {
+FIXTURE_VARIANT_ADD(sweep, attach_of_a_second_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.addr = 8 * GiB, .two_devices = true,
 		  .stage = SWEEP_MAPPED, .call = attach,
@@ -125,12 +123,12 @@ static int close_device(struct sweep_bench *bench)
 	return close(dev) ? -errno : 0;
 }
 
-FIXTURE_VARIANT_ADD(device, close) {
+FIXTURE_VARIANT_ADD(sweep, close) {
 	.step = { .stage = SWEEP_OPEN, .call = close_device,
 		  .copies = SWEEP_NONE },
 };
 
-FIXTURE_VARIANT_ADD(device, close_after_setup) {
+FIXTURE_VARIANT_ADD(sweep, close_after_setup) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .stage = SWEEP_SET_UP, .call = close_device,
 		  .copies = SWEEP_NONE },
@@ -145,18 +143,18 @@ static int plug_and_unplug(struct sweep_bench *bench)
 	return ret ? ret : vmem_unplug(bench->rig.dev, addr, 8);
 }
 
-FIXTURE_VARIANT_ADD(device, close_of_an_attached_device) {
+FIXTURE_VARIANT_ADD(sweep, close_of_an_attached_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .prepare = plug_and_unplug, .call = close_device },
 };
 
-FIXTURE_VARIANT_ADD(device, close_of_an_attached_memfd) {
+FIXTURE_VARIANT_ADD(sweep, close_of_an_attached_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_and_unplug, .call = close_device },
 };
 
-FIXTURE_VARIANT_ADD(device, close_of_a_second_device) {
+FIXTURE_VARIANT_ADD(sweep, close_of_a_second_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.addr = 8 * GiB, .two_devices = true,
 		  .prepare = plug_and_unplug, .call = close_device },

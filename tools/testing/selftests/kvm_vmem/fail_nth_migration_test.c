@@ -4,12 +4,10 @@
  * bitmap of plugged blocks and the dirty log.
  */
 #include "harness.h"
-#include "sweep.h"
+#include "sweep_fixture.h"
 
 #define NB_BLOCKS	32
 #define NB_PAGES	(64 * MiB / (4 * KiB))
-
-SWEEP_TEST(migration, does_all_or_nothing)
 
 /* The last blocks of the second memslot, and the first ones of the third. */
 static const uint64_t plugged = 0xff << 12;
@@ -28,7 +26,7 @@ static int get_bitmap(struct sweep_bench *bench)
 	return ret || bitmap == plugged ? ret : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(migration, get_bitmap) {
+FIXTURE_VARIANT_ADD(sweep, get_bitmap) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug, .call = get_bitmap, .stays = true },
 };
@@ -46,20 +44,20 @@ static int set_bitmap(struct sweep_bench *bench)
 	return vmem_set_bitmap(bench->rig.dev, &set);
 }
 
-FIXTURE_VARIANT_ADD(migration, set_bitmap) {
+FIXTURE_VARIANT_ADD(sweep, set_bitmap) {
 	.step = { .options.backing = BACKING_PROTECTED, .call = set_bitmap },
 };
 
-FIXTURE_VARIANT_ADD(migration, set_bitmap_with_preallocation) {
+FIXTURE_VARIANT_ADD(sweep, set_bitmap_with_preallocation) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true, .call = set_bitmap },
 };
 
-FIXTURE_VARIANT_ADD(migration, set_bitmap_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, set_bitmap_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD, .call = set_bitmap },
 };
 
-FIXTURE_VARIANT_ADD(migration, set_bitmap_of_a_static_device) {
+FIXTURE_VARIANT_ADD(sweep, set_bitmap_of_a_static_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.is_static = true, .call = set_bitmap },
 };
@@ -75,7 +73,7 @@ static int stop_log(struct sweep_bench *bench)
 	return vmem_action(bench->rig.dev, KVM_VMEM_SET_DIRTY_LOG, 0);
 }
 
-FIXTURE_VARIANT_ADD(migration, start_of_the_dirty_log) {
+FIXTURE_VARIANT_ADD(sweep, start_of_the_dirty_log) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .prepare = plug, .call = start_log, .undo = stop_log },
@@ -88,7 +86,7 @@ static int plug_and_log(struct sweep_bench *bench)
 	return ret ? ret : start_log(bench);
 }
 
-FIXTURE_VARIANT_ADD(migration, stop_of_the_dirty_log) {
+FIXTURE_VARIANT_ADD(sweep, stop_of_the_dirty_log) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_log, .call = stop_log,
 		  .undo = start_log },
@@ -143,7 +141,7 @@ static int unplug_and_plug(struct sweep_bench *bench)
 	return ret ? ret : plug(bench);
 }
 
-FIXTURE_VARIANT_ADD(migration, get_dirty_log_of_blocks) {
+FIXTURE_VARIANT_ADD(sweep, get_dirty_log_of_blocks) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = log_and_plug, .call = get_log_of_blocks,
 		  .undo = unplug_and_plug, .also = -ENOMEM },
@@ -173,7 +171,7 @@ static int plug_log_and_write(struct sweep_bench *bench)
 	return ret ? ret : guest_writes(bench);
 }
 
-FIXTURE_VARIANT_ADD(migration, get_dirty_log_of_the_guest) {
+FIXTURE_VARIANT_ADD(sweep, get_dirty_log_of_the_guest) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.nr_vcpus = 1, .touches = true,
 		  .prepare = plug_log_and_write, .call = get_log_of_guest,
@@ -187,7 +185,7 @@ static int unplug_and_retire(struct sweep_bench *bench)
 	return ret ? ret : sysfs_write(bench->rig.setup.out_id, "retire", "1");
 }
 
-FIXTURE_VARIANT_ADD(migration, plug_that_is_logged) {
+FIXTURE_VARIANT_ADD(sweep, plug_that_is_logged) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .prepare = start_log, .call = plug,

@@ -4,11 +4,9 @@
  * fail in turn.
  */
 #include "harness.h"
-#include "sweep.h"
+#include "sweep_fixture.h"
 
 #include <sys/epoll.h>
-
-SWEEP_TEST(query, does_all_or_nothing)
 
 static int plug_and_unplug(struct sweep_bench *bench)
 {
@@ -28,7 +26,7 @@ static int get_config(struct sweep_bench *bench)
 	return config.out_plugged_size == bench->rig.block ? 0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(query, get_config) {
+FIXTURE_VARIANT_ADD(sweep, get_config) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_unplug, .call = get_config,
 		  .stays = true, .allocations = SWEEP_NONE },
@@ -44,7 +42,7 @@ static int get_info(struct sweep_bench *bench)
 	return info.out_nb_active == 1 && info.out_nb_idle == 1 ? 0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(query, get_info) {
+FIXTURE_VARIANT_ADD(sweep, get_info) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_unplug, .call = get_info,
 		  .stays = true, .allocations = SWEEP_NONE },
@@ -61,7 +59,7 @@ static int get_memslots(struct sweep_bench *bench)
 	       0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(query, get_memslots) {
+FIXTURE_VARIANT_ADD(sweep, get_memslots) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_unplug, .call = get_memslots,
 		  .stays = true },
@@ -79,7 +77,7 @@ static int request_all(struct sweep_bench *bench)
 				       bench->rig.setup.region_size);
 }
 
-FIXTURE_VARIANT_ADD(query, set_requested_size) {
+FIXTURE_VARIANT_ADD(sweep, set_requested_size) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .call = request_half, .undo = request_all,
 		  .allocations = SWEEP_NONE },
@@ -97,12 +95,12 @@ static int remove_eventfd(struct sweep_bench *bench)
 				   bench->eventfd);
 }
 
-FIXTURE_VARIANT_ADD(query, add_an_eventfd) {
+FIXTURE_VARIANT_ADD(sweep, add_an_eventfd) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .call = add_eventfd, .undo = remove_eventfd },
 };
 
-FIXTURE_VARIANT_ADD(query, remove_an_eventfd) {
+FIXTURE_VARIANT_ADD(sweep, remove_an_eventfd) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = add_eventfd, .call = remove_eventfd,
 		  .undo = add_eventfd, .allocations = SWEEP_NONE },
@@ -119,14 +117,14 @@ static int cancel_remove(struct sweep_bench *bench)
 			   KVM_VMEM_PREPARE_REMOVE_CANCEL);
 }
 
-FIXTURE_VARIANT_ADD(query, prepare_remove) {
+FIXTURE_VARIANT_ADD(sweep, prepare_remove) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.request_nothing = true,
 		  .call = prepare_remove, .undo = cancel_remove,
 		  .allocations = SWEEP_NONE },
 };
 
-FIXTURE_VARIANT_ADD(query, cancel_remove) {
+FIXTURE_VARIANT_ADD(sweep, cancel_remove) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.request_nothing = true, .prepare = prepare_remove,
 		  .call = cancel_remove, .undo = prepare_remove,
@@ -143,12 +141,12 @@ static int thaw(struct sweep_bench *bench)
 	return vmem_action(bench->rig.dev, KVM_VMEM_THAW, 0);
 }
 
-FIXTURE_VARIANT_ADD(query, freeze) {
+FIXTURE_VARIANT_ADD(sweep, freeze) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .call = freeze, .undo = thaw, .allocations = SWEEP_NONE },
 };
 
-FIXTURE_VARIANT_ADD(query, thaw) {
+FIXTURE_VARIANT_ADD(sweep, thaw) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = freeze, .call = thaw, .undo = freeze,
 		  .allocations = SWEEP_NONE },
@@ -165,7 +163,7 @@ static int close_memory_fd(struct sweep_bench *bench)
 	return close(bench->fd) ? -errno : 0;
 }
 
-FIXTURE_VARIANT_ADD(query, get_memory_fd) {
+FIXTURE_VARIANT_ADD(sweep, get_memory_fd) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .call = get_memory_fd, .undo = close_memory_fd },
 };
@@ -176,7 +174,7 @@ static int seek_data(struct sweep_bench *bench)
 	       0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(query, lseek) {
+FIXTURE_VARIANT_ADD(sweep, lseek) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_unplug, .call = seek_data,
 		  .stays = true, .allocations = SWEEP_NONE,
@@ -202,7 +200,7 @@ static int change_size_twice(struct sweep_bench *bench)
 				       bench->rig.addr + 16 * MiB, 1);
 }
 
-FIXTURE_VARIANT_ADD(query, read) {
+FIXTURE_VARIANT_ADD(sweep, read) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = change_size_twice, .call = read_device,
 		  .undo = change_size_twice, .allocations = SWEEP_NONE,
@@ -228,7 +226,7 @@ static int poll_device(struct sweep_bench *bench)
 	return ret;
 }
 
-FIXTURE_VARIANT_ADD(query, poll) {
+FIXTURE_VARIANT_ADD(sweep, poll) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = change_size_twice, .call = poll_device,
 		  .stays = true },
@@ -251,7 +249,7 @@ static int read_sysfs(struct sweep_bench *bench)
 	return ret < 0 ? ret : ret == 4 ? 0 : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(query, sysfs) {
+FIXTURE_VARIANT_ADD(sweep, sysfs) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_unplug, .call = read_sysfs,
 		  .stays = true },
@@ -262,7 +260,7 @@ static int operator_requests_half(struct sweep_bench *bench)
 	return sysfs_write(bench->rig.setup.out_id, "requested_size", "32M");
 }
 
-FIXTURE_VARIANT_ADD(query, sysfs_requested_size) {
+FIXTURE_VARIANT_ADD(sweep, sysfs_requested_size) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .call = operator_requests_half, .undo = request_all },
 };
@@ -272,7 +270,7 @@ static int operator_retires(struct sweep_bench *bench)
 	return sysfs_write(bench->rig.setup.out_id, "retire", "1");
 }
 
-FIXTURE_VARIANT_ADD(query, sysfs_retire) {
+FIXTURE_VARIANT_ADD(sweep, sysfs_retire) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = change_size_twice, .call = operator_retires,
 		  .undo = change_size_twice },
@@ -297,7 +295,7 @@ static int read_debugfs(struct sweep_bench *bench)
 	return 0;
 }
 
-FIXTURE_VARIANT_ADD(query, debugfs) {
+FIXTURE_VARIANT_ADD(sweep, debugfs) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_and_unplug, .call = read_debugfs,
 		  .stays = true },

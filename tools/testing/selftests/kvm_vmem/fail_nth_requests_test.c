@@ -3,9 +3,7 @@
  * The requests of a guest, with each allocation and each copy made to fail in turn.
  */
 #include "harness.h"
-#include "sweep.h"
-
-SWEEP_TEST(request, does_all_or_nothing)
+#include "sweep_fixture.h"
 
 static int retire(struct sweep_bench *bench)
 {
@@ -49,20 +47,20 @@ static int unplug_two_and_retire(struct sweep_bench *bench)
 	return ret ? ret : retire(bench);
 }
 
-FIXTURE_VARIANT_ADD(request, plug_that_needs_a_memslot) {
+FIXTURE_VARIANT_ADD(sweep, plug_that_needs_a_memslot) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .call = plug_two, .undo = unplug_two_and_retire,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, plug_that_needs_a_memslot_in_two_address_spaces) {
+FIXTURE_VARIANT_ADD(sweep, plug_that_needs_a_memslot_in_two_address_spaces) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .call = plug_two, .undo = unplug_two_and_retire,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, plug_that_needs_a_memslot_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, plug_that_needs_a_memslot_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .call = plug_two, .undo = unplug_two,
 		  .unanswered = true },
@@ -73,7 +71,7 @@ static int plug_first(struct sweep_bench *bench)
 	return plug(bench, 0, 1);
 }
 
-FIXTURE_VARIANT_ADD(request, plug_in_an_active_memslot) {
+FIXTURE_VARIANT_ADD(sweep, plug_in_an_active_memslot) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_first, .call = plug_two, .undo = unplug_two,
 		  .allocations = SWEEP_NONE,
@@ -87,14 +85,14 @@ static int become_idle(struct sweep_bench *bench)
 	return ret ? ret : unplug_two(bench);
 }
 
-FIXTURE_VARIANT_ADD(request, plug_in_an_idle_memslot) {
+FIXTURE_VARIANT_ADD(sweep, plug_in_an_idle_memslot) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = become_idle, .call = plug_two, .undo = unplug_two,
 		  .allocations = SWEEP_NONE,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, plug_of_a_static_device) {
+FIXTURE_VARIANT_ADD(sweep, plug_of_a_static_device) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.is_static = true,
 		  .call = plug_two, .undo = unplug_two,
@@ -125,7 +123,7 @@ static int unplug_across_and_retire(struct sweep_bench *bench)
 	return ret ? ret : retire(bench);
 }
 
-FIXTURE_VARIANT_ADD(request, plug_across_memslots) {
+FIXTURE_VARIANT_ADD(sweep, plug_across_memslots) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_ninth, .call = plug_across,
 		  .undo = unplug_across_and_retire,
@@ -154,7 +152,7 @@ static int unplug_to_an_idle_one(struct sweep_bench *bench)
 	return ret ? ret : have_an_idle_one(bench);
 }
 
-FIXTURE_VARIANT_ADD(request, plug_across_memslots_one_of_them_idle) {
+FIXTURE_VARIANT_ADD(sweep, plug_across_memslots_one_of_them_idle) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = have_an_idle_one,
 		  .call = plug_across_an_idle_one,
@@ -162,14 +160,14 @@ FIXTURE_VARIANT_ADD(request, plug_across_memslots_one_of_them_idle) {
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, plug_across_memslots_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, plug_across_memslots_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_ninth, .call = plug_across,
 		  .undo = unplug_across,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, plug_with_preallocation) {
+FIXTURE_VARIANT_ADD(sweep, plug_with_preallocation) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
 		  .call = plug_two, .undo = unplug_two_and_retire,
@@ -177,14 +175,14 @@ FIXTURE_VARIANT_ADD(request, plug_with_preallocation) {
 };
 
 /* It may have to free the memory itself. */
-FIXTURE_VARIANT_ADD(request, unplug) {
+FIXTURE_VARIANT_ADD(sweep, unplug) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
 		  .prepare = plug_two, .call = unplug_two, .undo = plug_two,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_synchronously) {
+FIXTURE_VARIANT_ADD(sweep, unplug_synchronously) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
 		  .prepare = plug_two, .call = unplug_two_synchronously,
@@ -192,26 +190,26 @@ FIXTURE_VARIANT_ADD(request, unplug_synchronously) {
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, unplug_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_two, .call = unplug_two, .undo = plug_two,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_of_memory_of_the_process) {
+FIXTURE_VARIANT_ADD(sweep, unplug_of_memory_of_the_process) {
 	.step = { .options.backing = BACKING_ANON,
 		  .prepare = plug_two, .call = unplug_two, .undo = plug_two,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_across_memslots) {
+FIXTURE_VARIANT_ADD(sweep, unplug_across_memslots) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_across, .call = unplug_across,
 		  .undo = plug_across,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_across_memslots_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, unplug_across_memslots_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .options.address_spaces = 3,
 		  .prepare = plug_across, .call = unplug_across,
@@ -229,7 +227,7 @@ static int unplug_all_synchronously(struct sweep_bench *bench)
 	return vmem_unplug_sync(bench->rig.dev, 0, 0);
 }
 
-FIXTURE_VARIANT_ADD(request, unplug_all) {
+FIXTURE_VARIANT_ADD(sweep, unplug_all) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .prepare = plug_across, .call = unplug_all,
@@ -237,14 +235,14 @@ FIXTURE_VARIANT_ADD(request, unplug_all) {
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_all_synchronously) {
+FIXTURE_VARIANT_ADD(sweep, unplug_all_synchronously) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_across, .call = unplug_all_synchronously,
 		  .undo = plug_across,
 		  .unanswered = true },
 };
 
-FIXTURE_VARIANT_ADD(request, unplug_all_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, unplug_all_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_across, .call = unplug_all,
 		  .undo = plug_across,
@@ -256,12 +254,12 @@ static int reset(struct sweep_bench *bench)
 	return vmem_action(bench->rig.dev, KVM_VMEM_RESET, 0);
 }
 
-FIXTURE_VARIANT_ADD(request, reset) {
+FIXTURE_VARIANT_ADD(sweep, reset) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_across, .call = reset, .undo = plug_across },
 };
 
-FIXTURE_VARIANT_ADD(request, reset_of_a_memfd) {
+FIXTURE_VARIANT_ADD(sweep, reset_of_a_memfd) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .prepare = plug_across, .call = reset, .undo = plug_across },
 };
@@ -274,7 +272,7 @@ static int ask_state(struct sweep_bench *bench)
 	return ret || state == VIRTIO_MEM_STATE_MIXED ? ret : -EPROTO;
 }
 
-FIXTURE_VARIANT_ADD(request, state) {
+FIXTURE_VARIANT_ADD(sweep, state) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .prepare = plug_two, .call = ask_state, .stays = true,
 		  .allocations = SWEEP_NONE },

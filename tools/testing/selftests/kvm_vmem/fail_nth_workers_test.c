@@ -5,9 +5,7 @@
  * preallocation.
  */
 #include "harness.h"
-#include "sweep.h"
-
-SWEEP_TEST(worker, does_all_or_nothing)
+#include "sweep_fixture.h"
 
 /* Returns what the function returns, in a process of its own. */
 static int in_child(sweep_fn fn, struct sweep_bench *bench)
@@ -53,7 +51,7 @@ static int plug(struct sweep_bench *bench)
 	return in_child(plug_here, bench);
 }
 
-FIXTURE_VARIANT_ADD(worker, plug_by_another_process) {
+FIXTURE_VARIANT_ADD(sweep, plug_by_another_process) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .elsewhere = true, .below = "kvm_vmem_vm_call_work",
 		  .call = plug, .undo = unplug_and_retire,
@@ -65,7 +63,7 @@ static int unplug(struct sweep_bench *bench)
 	return in_child(unplug_here, bench);
 }
 
-FIXTURE_VARIANT_ADD(worker, unplug_by_another_process) {
+FIXTURE_VARIANT_ADD(sweep, unplug_by_another_process) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .elsewhere = true, .below = "kvm_vmem_vm_call_work",
 		  .prepare = plug_here, .call = unplug, .undo = plug_here,
@@ -93,14 +91,14 @@ static int close_last(struct sweep_bench *bench)
 	return waitpid(pid, &status, 0) == pid && !status ? 0 : -ECHILD;
 }
 
-FIXTURE_VARIANT_ADD(worker, close_by_another_process) {
+FIXTURE_VARIANT_ADD(sweep, close_by_another_process) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .elsewhere = true, .below = "kvm_vmem_vm_call_work",
 		  .prepare = plug_here, .call = close_last,
 		  .pages = SWEEP_ANY },
 };
 
-FIXTURE_VARIANT_ADD(worker, close_of_a_memfd_by_another_process) {
+FIXTURE_VARIANT_ADD(sweep, close_of_a_memfd_by_another_process) {
 	.step = { .options.backing = BACKING_MEMFD,
 		  .options.address_spaces = 3,
 		  .elsewhere = true, .below = "kvm_vmem_vm_call_work",
@@ -126,7 +124,7 @@ static int retire_all(struct sweep_bench *bench)
 	return ret ? ret : info.out_nb_idle ? -ENOMEM : 0;
 }
 
-FIXTURE_VARIANT_ADD(worker, retirement) {
+FIXTURE_VARIANT_ADD(sweep, retirement) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .elsewhere = true, .below = "kvm_vmem_retire_idle",
 		  .prepare = become_idle, .call = retire_all,
@@ -134,7 +132,7 @@ FIXTURE_VARIANT_ADD(worker, retirement) {
 		  .pages = SWEEP_ANY },
 };
 
-FIXTURE_VARIANT_ADD(worker, retirement_from_two_address_spaces) {
+FIXTURE_VARIANT_ADD(sweep, retirement_from_two_address_spaces) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.address_spaces = 3,
 		  .elsewhere = true, .below = "kvm_vmem_retire_idle",
@@ -149,7 +147,7 @@ static int unplug_later(struct sweep_bench *bench)
 }
 
 /* There is nothing that could fail. */
-FIXTURE_VARIANT_ADD(worker, discard) {
+FIXTURE_VARIANT_ADD(sweep, discard) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
 		  .elsewhere = true, .below = "shmem_truncate_range",
@@ -159,7 +157,7 @@ FIXTURE_VARIANT_ADD(worker, discard) {
 };
 
 /* If there is no huge page small ones do. */
-FIXTURE_VARIANT_ADD(worker, preallocation) {
+FIXTURE_VARIANT_ADD(sweep, preallocation) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.prealloc = true,
 		  .elsewhere = true, .below = "kvm_vmem_prealloc_work",
@@ -179,7 +177,7 @@ static int unplug_first(struct sweep_bench *bench)
 }
 
 /* They are 256, and all alike. */
-FIXTURE_VARIANT_ADD(worker, preallocation_of_small_pages) {
+FIXTURE_VARIANT_ADD(sweep, preallocation_of_small_pages) {
 	.step = { .options.backing = BACKING_PROTECTED,
 		  .options.block_size = MiB, .options.prealloc = true,
 		  .elsewhere = true, .below = "kvm_vmem_prealloc_work",

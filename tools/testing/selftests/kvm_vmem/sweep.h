@@ -3,8 +3,7 @@
  * Sweeps: a call is made again and again, and each time another allocation of its fails,
  * until none is left. It has to do all or nothing.
  *
- * A new call of the device's is a step: a FIXTURE_VARIANT_ADD() of a fixture that SWEEP_TEST()
- * makes.
+ * A new call of the device's is a step: a FIXTURE_VARIANT_ADD() of sweep_fixture.h.
  */
 #ifndef KVM_VMEM_TEST_SWEEP_H
 #define KVM_VMEM_TEST_SWEEP_H
@@ -90,22 +89,6 @@ struct sweep_step {
  * how many there were, and what went wrong.
  */
 bool sweep_run(const struct sweep_step *step);
-
-/* The fixture, and its one test. */
-#define SWEEP_TEST(name, does_what)				\
-	FIXTURE(name) {};					\
-	FIXTURE_VARIANT(name) {					\
-		struct sweep_step step;				\
-	};							\
-	FIXTURE_SETUP(name) {}					\
-	FIXTURE_TEARDOWN(name)					\
-	{							\
-		fail_choose(0, NULL);				\
-	}							\
-	TEST_F(name, does_what)					\
-	{							\
-		ASSERT_TRUE(sweep_run(&variant->step));		\
-	}
 
 /* A line of what it says. */
 void sweep_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
