@@ -24,8 +24,9 @@ static const struct meminfo {
 	const char *key, *name;
 	uint64_t slack;
 } meminfos[] = {
-	{ "SUnreclaim:", "slab" },
-	{ "SReclaimable:", "slab that can be reclaimed", 512 },
+	/* A slab is as large as the objects in it that are left anywhere have it be. */
+	{ "SUnreclaim:", "slabs", 512 },
+	{ "SReclaimable:", "slabs that can be reclaimed", 512 },
 	{ "VmallocUsed:", "vmalloc" },
 	{ "MemFree:", "free memory" },
 	{ "MemAvailable:", "available memory" },
@@ -88,6 +89,7 @@ static uint64_t nr_processes(void)
 void host_read(struct host *host)
 {
 	host->nr = 0;
+	add(host, "objects in slabs", "KiB", slabs_in_use() / 1024, 0);
 	read_meminfo(host);
 	add(host, "devices", "", count_devices(), 0);
 	add(host, "references to the module", "", module_refcount(), 0);

@@ -261,6 +261,12 @@ static void live_for(int64_t seconds)
 	say_progress(at, of);
 }
 
+static void trace(void)
+{
+	if (write_file("/sys/kernel/tracing/events/kvm_vmem/enable", "1"))
+		soak_wrong("there are no tracepoints");
+}
+
 static void begin(void)
 {
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
@@ -268,8 +274,26 @@ static void begin(void)
 	if (shared == MAP_FAILED)
 		abort();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
-	if (write_file("/sys/kernel/tracing/events/kvm_vmem/enable", "1"))
-		soak_wrong("there are no tracepoints");
+	trace();
+}
+
+/*
+ * Nothing holds the module. And while the kernel makes room for code it gives up what vmalloc
+ * has freed and keeps until then, which would be counted.
+ */
+static void reload_module(void)
+{
+	if (system("rmmod kvm_vmem && modprobe kvm_vmem"))
+		soak_wrong("the module cannot be unloaded and loaded again");
+	trace();
+}
+
+static void take_stock(struct host *host, struct slabs *slabs)
+{
+	reload_module();
+	host_settle();
+	host_read(host);
+	slabs_read(slabs);
 }
 
 int main(int argc, char **argv)
@@ -287,14 +311,10 @@ int main(int argc, char **argv)
 	begin();
 	printf("warming up\n");
 	live_for(WARM_UP_S);
-	host_settle();
-	host_read(&before);
-	slabs_read(&slabs_before);
+	take_stock(&before, &slabs_before);
 	printf("soaking\n");
 	live_for(minutes * 60);
-	host_settle();
-	host_read(&after);
-	slabs_read(&slabs_after);
+	take_stock(&after, &slabs_after);
 	is_good = host_compare(&before, &after);
 	slabs_compare(&slabs_before, &slabs_after);
 	printf("%s\n", is_good ? "the host is as it was" : "the host is not as it was");

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Which slab caches have grown: where to look if "slab" has. */
+/* What slab caches hold, and which of them have grown: where to look if all together have. */
 #include "soak.h"
 
 #include <inttypes.h>
@@ -21,14 +21,27 @@ void slabs_read(struct slabs *slabs)
 		struct slab *slab = &slabs->slabs[slabs->nr];
 		uint64_t all, per_slab, pages;
 
-		if (sscanf(line, "%31s %" SCNu64 " %" SCNu64 " %*u %" SCNu64 " %" SCNu64,
-			   slab->name, &slab->used, &all, &per_slab, &pages) != 5 || !per_slab)
+		if (sscanf(line, "%31s %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64,
+			   slab->name, &slab->used, &all, &slab->object_size, &per_slab,
+			   &pages) != 6 || !per_slab)
 			continue;
 		slab->size = all / per_slab * pages * 4096;
 		slabs->nr++;
 	}
 	if (file)
 		fclose(file);
+}
+
+uint64_t slabs_in_use(void)
+{
+	static struct slabs slabs;
+	uint64_t sum = 0;
+	unsigned int i;
+
+	slabs_read(&slabs);
+	for (i = 0; i < slabs.nr; i++)
+		sum += slabs.slabs[i].used * slabs.slabs[i].object_size;
+	return sum;
 }
 
 void slabs_compare(const struct slabs *before, const struct slabs *after)

@@ -72,7 +72,7 @@ struct host_figure {
 	uint64_t slack;
 };
 
-#define HOST_NR_FIGURES 16
+#define HOST_NR_FIGURES 17
 
 struct host {
 	struct host_figure figures[HOST_NR_FIGURES];
@@ -89,11 +89,13 @@ bool host_compare(const struct host *before, const struct host *after);
  * struct slab - a slab cache
  * @name: Its name
  * @used: How many objects are in use
+ * @object_size: Bytes of each
  * @size: Bytes of all its slabs
  */
 struct slab {
 	char name[32];
 	uint64_t used;
+	uint64_t object_size;
 	uint64_t size;
 };
 
@@ -105,6 +107,8 @@ struct slabs {
 };
 
 void slabs_read(struct slabs *slabs);
+/* Bytes of the objects that are in use. */
+uint64_t slabs_in_use(void);
 /* Prints those that have grown. */
 void slabs_compare(const struct slabs *before, const struct slabs *after);
 
