@@ -85,17 +85,17 @@ static struct metadata describe(unsigned int mode, uint64_t region, bool smm)
 	return what;
 }
 
-/* Returns how many runs there were. */
-static unsigned int run(const struct metadata *what, struct metadata *runs)
+/* Returns how many runs there were, or -errno. */
+static int run(const struct metadata *what, struct metadata *runs)
 {
 	double ms = 0;
-	unsigned int i;
+	int i;
 
 	for (i = 0; i < NB_RUNS && ms < ENOUGH_MS; i++) {
 		runs[i] = *what;
 		metadata_measure(&runs[i]);
 		if (runs[i].error)
-			return 0;
+			return runs[i].error;
 		ms += runs[i].ms;
 	}
 	return i;
@@ -105,14 +105,13 @@ static void measure(unsigned int mode, const char *name, uint64_t region, bool s
 {
 	struct metadata what = describe(mode, region, smm), runs[NB_RUNS];
 	double kib[NB_RUNS], ms[NB_RUNS];
-	unsigned int nb, i;
+	int nb, i;
 	char of[32];
 
 	snprintf(of, sizeof(of), "%s %s%s", name, metadata_paging(), smm ? "+smm" : "");
 	nb = run(&what, runs);
-	if (!nb) {
-		bench_say("%s, %s: KVM refuses it: %s", of, modes[mode].name,
-			  strerror(-runs[0].error));
+	if (nb < 0) {
+		bench_say("%s, %s: KVM refuses it: %s", of, modes[mode].name, strerror(-nb));
 		return;
 	}
 	for (i = 0; i < nb; i++) {
@@ -167,12 +166,12 @@ static void measure_more(const char *name, unsigned int mode,
 {
 	struct metadata what = describe(mode, TiB, false), runs[NB_RUNS];
 	double kib[NB_RUNS];
-	unsigned int nb, i;
+	int nb, i;
 
 	what.then = then;
 	nb = run(&what, runs);
-	if (!nb) {
-		bench_say("%s: not here: %s", name, strerror(-runs[0].error));
+	if (nb < 0) {
+		bench_say("%s: not here: %s", name, strerror(-nb));
 		return;
 	}
 	for (i = 0; i < nb; i++)
@@ -204,7 +203,7 @@ static void measure_module(void)
 	bench_result("module_kib", "group", "a device", empty, "KiB");
 	bench_result("module_kib", "group", "per TiB of region", (large - empty) / 15, "KiB");
 	bench_result("module_kib", "group", "per GiB plugged",
-		     (much - one) / ((MUCH_PLUGGED - PLUGGED) / GiB), "KiB");
+		     (much - one) * GiB / (MUCH_PLUGGED - PLUGGED), "KiB");
 }
 
 void bench_metadata(void)

@@ -13,6 +13,9 @@
 /* The guest's own page tables: not for user accesses, which all of a guest's are. */
 #define PAGE_TABLES_GPA	0x1000
 
+#define NB_CPUID	256
+#define CPUID_EXTENDED	0x80000001
+#define CPUID_SVM	(1U << 2)
 #define EFER_SVME	(1ULL << 12)
 #define MSR_VM_HSAVE_PA	0xc0010117
 #define EXIT_NPF	0x400
@@ -60,6 +63,23 @@ static void fill_vmcb(char *vmcb)
 	put(vmcb, VMCB_RFLAGS, RFLAGS_ALWAYS);
 }
 
+/* What KVM lets a guest have; it takes EFER.SVME from user space anyway. */
+static bool has_svm(const struct vm *vm)
+{
+	struct {
+		struct kvm_cpuid2 head;
+		struct kvm_cpuid_entry2 entries[NB_CPUID];
+	} cpuid = { .head = { .nent = NB_CPUID } };
+	unsigned int i;
+
+	if (ioctl(vm->kvm, KVM_GET_SUPPORTED_CPUID, &cpuid))
+		return false;
+	for (i = 0; i < cpuid.head.nent; i++)
+		if (cpuid.entries[i].function == CPUID_EXTENDED)
+			return cpuid.entries[i].ecx & CPUID_SVM;
+	return false;
+}
+
 static int enable_svm(struct vcpu *vcpu)
 {
 	struct {
@@ -75,8 +95,8 @@ static int enable_svm(struct vcpu *vcpu)
 		return -errno;
 	sregs.efer |= EFER_SVME;
 	if (ioctl(vcpu->fd, KVM_SET_SREGS, &sregs))
-		return errno == EINVAL ? -EOPNOTSUPP : -errno;
-	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EOPNOTSUPP;
+		return -errno;
+	return ioctl(vcpu->fd, KVM_SET_MSRS, &msrs) == 1 ? 0 : -EINVAL;
 }
 
 int nested_run(struct vm *vm)
@@ -87,6 +107,8 @@ int nested_run(struct vm *vm)
 	uint64_t exitcode;
 	int ret;
 
+	if (!has_svm(vm))
+		return -EOPNOTSUPP;
 	ret = enable_svm(vcpu);
 	if (ret)
 		return ret;

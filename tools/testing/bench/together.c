@@ -80,7 +80,7 @@ static void grow_kvm(int go, int done)
 
 static void start(struct grower *grower, void (*grow)(int go, int done))
 {
-	int go[2], done[2];
+	int go[2] = { -1, -1 }, done[2] = { -1, -1 };
 
 	bench_check(pipe(go) || pipe(done) ? -errno : 0, "a pipe");
 	fflush(stdout);
