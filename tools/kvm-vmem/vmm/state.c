@@ -180,7 +180,7 @@ static int restore_devices(const struct machine_state *state, char *wrong, size_
 
 int state_restore(const struct machine_state *state, char *wrong, size_t size)
 {
-	uint64_t tsc_shift;
+	uint64_t tsc_shift = 0;
 	int ret = restore_clock(state, &tsc_shift, wrong, size);
 
 	if (ret == 0)

@@ -83,11 +83,12 @@ take_lock() {
 # The last one taken, for all who have it.
 release_lock() { flock -u "$lock_fd"; }
 
-# How many emulated hosts run at a time: each keeps one CPU busy, and has a few GiB.
+# lab_jobs [N]: how many emulated hosts run at a time, N (1) for each CPU, which one keeps busy
+# while it does not sleep; each has a few GiB.
 lab_jobs() {
 	local jobs
 
-	jobs=$(awk -v cpus="$(nproc)" '/^MemTotal:/ {
+	jobs=$(awk -v cpus="$(($(nproc) * ${1-1}))" '/^MemTotal:/ {
 		fit = int($2 / (4 * 1024 * 1024))
 		jobs = fit < cpus ? fit : cpus
 		print jobs < 1 ? 1 : jobs
