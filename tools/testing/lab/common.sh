@@ -83,12 +83,12 @@ take_lock() {
 # The last one taken, for all who have it.
 release_lock() { flock -u "$lock_fd"; }
 
-# lab_jobs N: how many emulated hosts run at a time, N for each CPU, which one keeps busy
-# while it does not sleep; each has a few GiB.
+# lab_jobs MORE: how many emulated hosts run at a time: one for each CPU, which it keeps busy
+# while it does not sleep, and MORE. Each has a few GiB.
 lab_jobs() {
 	local jobs
 
-	jobs=$(awk -v cpus="$(($(nproc) * $1))" '/^MemTotal:/ {
+	jobs=$(awk -v cpus="$(($(nproc) + $1))" '/^MemTotal:/ {
 		fit = int($2 / (4 * 1024 * 1024))
 		jobs = fit < cpus ? fit : cpus
 		print jobs < 1 ? 1 : jobs
@@ -102,7 +102,7 @@ lab_jobs() {
 take_slot() {
 	local dir=${LAB_SLOTS:-$LAB_BUILD/slots} queue fd i jobs
 
-	jobs=$(lab_jobs 1)
+	jobs=$(lab_jobs 0)
 	mkdir -p "$dir"
 	exec {queue}>"$dir/queue"
 	flock "$queue"
