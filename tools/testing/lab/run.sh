@@ -52,6 +52,16 @@ boot_of() {
 	esac
 }
 
+# options_of SERIES TEST: of the harness. What VMMs do without the module says nothing of it:
+# it is left out on the debug kernel, on which it would take a quarter of an hour.
+options_of() {
+	case $1/$2 in
+	debug/hostile_vmm_test | debug/migrate_*)
+		printf ' -V %s' {static,dynamic_user}{,_to_{static,dynamic_user}}
+		;;
+	esac
+}
+
 # choose_tests BOOT: of those that match, fills tests with its.
 choose_tests() {
 	local name
@@ -86,7 +96,7 @@ prepare_root() {
 	for name in "${tests[@]}"; do
 		cp "$tests_dir/$name" "$root/lab/tests/" ||
 			die_environment "the tests' makefile lists $name and does not build it"
-		printf '%s\n' "$name"
+		printf '%s%s\n' "$name" "$(options_of "$series" "$name")"
 	done >"$root/lab/list"
 	printf 'MODE=%s\nTIMEOUT=%q\nHUGEPAGES=%q\nCOMMAND=%q\n' "$mode" \
 		"$LAB_TIMEOUT" "${LAB_HUGEPAGES:-256}" "${4-}" >"$root/lab/config"
