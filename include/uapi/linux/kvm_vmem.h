@@ -684,8 +684,9 @@ enum kvm_vmem_dirty_log_flags {
  * now on, as KVM_GET_DIRTY_LOG does for one memslot: the logs of all memslots that
  * are or were there, in all address spaces. Dirty is what the guest wrote since
  * SET_DIRTY_LOG, or since it was last fetched; and every page of a block that was
- * plugged or unplugged meanwhile, as its contents are others now. Writes of the
- * VMM's own and of vhost are theirs to log.
+ * plugged or unplugged meanwhile, as its contents are others now. What the guest
+ * wrote to a block that is not plugged, in user backing, goes with its memslot.
+ * Writes of the VMM's own and of vhost are theirs to log.
  *
  * Fetch the dirty pages first and the plugged blocks (KVM_VMEM_GET_BITMAP) after
  * that: a dirty page of a block that is unplugged is to be discarded at the

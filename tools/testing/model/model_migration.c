@@ -9,11 +9,17 @@
 const char *const word_columns[1] = { "plugged" };
 const char *const dirty_columns[1] = { "dirty" };
 
-/* What a guest did to a page of its. */
+/*
+ * What a guest did to a page of its. That of a block which is not plugged is lost with its
+ * memslot, and so is that it was written to.
+ */
 void device_wrote(struct model_device *device, uint64_t offset)
 {
+	struct memory *dirty = device->plugged[offset / device->block] ? &device->dirty :
+									 &device->maybe_dirty;
+
 	if (device->logging)
-		memory_populate(&device->dirty, offset / MEMORY_PAGE * MEMORY_PAGE, MEMORY_PAGE);
+		memory_populate(dirty, offset / MEMORY_PAGE * MEMORY_PAGE, MEMORY_PAGE);
 }
 
 /* KVM maps what is read so that it can be written to, and counts it as written. */
