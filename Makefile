@@ -89,7 +89,7 @@ help:
 	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12; a model and a'
 	@echo '                  fuzzer on 7.2 with KASAN, lockdep, kmemleak'
 	@echo 'make check-debug  all tests on Linux 7.2'
-	@echo 'make check-quick  those that take four minutes together'
+	@echo 'make check-quick  those that take two and a half minutes together'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
 	@echo 'make bench        what it costs and saves, beside its peers and the bars it has to'
