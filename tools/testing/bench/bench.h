@@ -37,7 +37,13 @@ void bench_destroy(struct bench_device *device);
 uint64_t bench_pf_fixed(struct vm *vm);
 uint64_t bench_kvm_calls(struct bench_device *device);
 
+/* Plugs so much from the region's start on, by requests as large as @request. */
+void bench_plug(struct bench_device *device, uint64_t size, uint64_t request);
+/* What a VMM would do without the module: memslots for so much of the memory. */
+void bench_map(struct vm *vm, const struct backing *backing, uint64_t size, uint64_t memslot);
+
 uint64_t bench_ns(void);
+double bench_ms_since(uint64_t start);
 /*
  * One line of results: how many there were, and the median, least and most of them.
  * @of says of what, if the name does not, or is NULL; @values are sorted.

@@ -11,6 +11,8 @@ draw_needs() {
 }
 
 docs=$LAB_ROOT/Documentation/benchmarks
+# All that the results may have, whatever this machine can run.
+drawn=(6.1 6.12)
 
 # chart NAME TITLE UNIT SCALE COLUMN... -- ROW...: bars in groups, a group for each row.
 # SCALE is log or linear; a COLUMN, value=title; a ROW, series,name,mode,of=label, in which
@@ -31,7 +33,7 @@ chart() {
 by_config() {
 	local series config
 
-	for series in 6.1 6.12; do
+	for series in "${drawn[@]}"; do
 		for config in tdp tdp+smm shadow shadow+smm; do
 			printf '%s,%s,@,1T %s=Linux %s %s\n' "$series" "$1" "$config" "$series" \
 				"$(sed 's/^tdp/|TDP/; s/^shadow/|shadow/; s/+smm/, SMM/' <<<"$config")"
@@ -43,7 +45,7 @@ by_config() {
 by_kernel() {
 	local series
 
-	for series in 6.1 6.12; do
+	for series in "${drawn[@]}"; do
 		printf '%s,%s,%s,%s=Linux %s|%s\n' "$series" "$1" "$2" "$3" "$series" "$4"
 	done
 }
@@ -87,7 +89,7 @@ write_tables() {
 	local format=$1 series
 
 	awk -v format="$format" -v head=1 -f "$here/table.awk" "$docs/results.tsv"
-	for series in 6.1 6.12; do
+	for series in "${drawn[@]}"; do
 		awk -v format="$format" -v series="$series" -v peers=1 -f "$here/table.awk" \
 			"$docs/results.tsv"
 	done

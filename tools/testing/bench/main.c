@@ -20,6 +20,9 @@
 
 #include "bench.h"
 
+/* vm.c has the one before. */
+#define FIRST_SLOT 1
+
 /* A VMM of its own has all CPUs. */
 static const struct {
 	const char *name;
@@ -78,6 +81,11 @@ uint64_t bench_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+double bench_ms_since(uint64_t start)
+{
+	return (bench_ns() - start) / 1e6;
 }
 
 static int compare(const void *a, const void *b)
@@ -173,6 +181,25 @@ void bench_destroy(struct bench_device *device)
 	close(device->dev);
 	munmap(device->memory, device->size);
 	vm_destroy(&device->vm);
+}
+
+void bench_plug(struct bench_device *device, uint64_t size, uint64_t request)
+{
+	uint64_t offset;
+
+	for (offset = 0; offset < size; offset += request)
+		bench_ack(vmem_plug(device->dev, BENCH_ADDR + offset, request / device->block),
+			  "PLUG");
+}
+
+void bench_map(struct vm *vm, const struct backing *backing, uint64_t size, uint64_t memslot)
+{
+	uint64_t offset;
+
+	for (offset = 0; offset < size; offset += memslot)
+		bench_check(vm_set_memslot(vm->fd, FIRST_SLOT + offset / memslot,
+					   BENCH_ADDR + offset, memslot, backing->addr + offset),
+			    "a memslot");
 }
 
 /* A process that moves between CPUs pays for interrupts to the one it left. */

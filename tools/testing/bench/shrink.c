@@ -112,7 +112,7 @@ static struct shrink_run run(struct vm *vm, int dev)
 	result.refaults_before_retirement = bench_pf_fixed(vm) - faults;
 	retire(dev);
 	touch_working_set(vm);
-	result.wall_ms = (bench_ns() - start) / 1e6;
+	result.wall_ms = bench_ms_since(start);
 	result.refaults = bench_pf_fixed(vm) - faults;
 
 	munmap(memory, (size_t)NB_PAGES * PAGE);

@@ -11,26 +11,19 @@
 #define BLOCK (2 * MiB)
 #define REQUEST (128 * MiB)
 #define QEMU_MEMSLOT (REGION / 256)
-#define FIRST_SLOT 1
 #define NB_RUNS 5
-
-static double ms_since(uint64_t start)
-{
-	return (bench_ns() - start) / 1e6;
-}
 
 static double plug(uint64_t request, uint64_t *kvm_calls)
 {
 	struct bench_device device;
-	uint64_t offset, start;
+	uint64_t start;
 	double ms;
 
 	bench_create(&device, REGION, BLOCK);
 	*kvm_calls = bench_kvm_calls(&device);
 	start = bench_ns();
-	for (offset = 0; offset < SIZE; offset += request)
-		bench_ack(vmem_plug(device.dev, BENCH_ADDR + offset, request / BLOCK), "PLUG");
-	ms = ms_since(start);
+	bench_plug(&device, SIZE, request);
+	ms = bench_ms_since(start);
 	*kvm_calls = bench_kvm_calls(&device) - *kvm_calls;
 	bench_destroy(&device);
 	return ms;
@@ -39,18 +32,15 @@ static double plug(uint64_t request, uint64_t *kvm_calls)
 static double map(uint64_t memslot, uint64_t *kvm_calls)
 {
 	struct backing backing;
-	uint64_t offset, start;
+	uint64_t start;
 	struct vm vm;
 	double ms;
 
 	bench_check(vm_create(&vm, 1), "a VM");
 	bench_check(backing_create(&backing, BACKING_MEMFD, SIZE, 0), "memory");
 	start = bench_ns();
-	for (offset = 0; offset < SIZE; offset += memslot)
-		bench_check(vm_set_memslot(vm.fd, FIRST_SLOT + offset / memslot,
-					   BENCH_ADDR + offset, memslot,
-					   backing.addr + offset), "a memslot");
-	ms = ms_since(start);
+	bench_map(&vm, &backing, SIZE, memslot);
+	ms = bench_ms_since(start);
 	*kvm_calls = SIZE / memslot;
 	vm_destroy(&vm);
 	backing_destroy(&backing);

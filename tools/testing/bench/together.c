@@ -18,7 +18,6 @@
 #define SIZE (16 * GiB)
 #define BLOCK (2 * MiB)
 #define REQUEST (128 * MiB)
-#define FIRST_SLOT 1
 
 /**
  * struct grower - a process that has a VM grow
@@ -47,13 +46,11 @@ static void tell(int fd)
 static void grow_group(int go, int done)
 {
 	struct bench_device device;
-	uint64_t offset;
 
 	bench_create(&device, REGION, BLOCK);
 	tell(done);
 	await(go);
-	for (offset = 0; offset < SIZE; offset += REQUEST)
-		bench_ack(vmem_plug(device.dev, BENCH_ADDR + offset, REQUEST / BLOCK), "PLUG");
+	bench_plug(&device, SIZE, REQUEST);
 	tell(done);
 	await(go);
 	bench_destroy(&device);
@@ -62,16 +59,13 @@ static void grow_group(int go, int done)
 static void grow_kvm(int go, int done)
 {
 	struct backing backing;
-	uint64_t offset;
 	struct vm vm;
 
 	bench_check(vm_create(&vm, 1), "a VM");
 	bench_check(backing_create(&backing, BACKING_MEMFD, REGION, 0), "memory");
 	tell(done);
 	await(go);
-	for (offset = 0; offset < SIZE; offset += GiB)
-		bench_check(vm_set_memslot(vm.fd, FIRST_SLOT + offset / GiB, BENCH_ADDR + offset,
-					   GiB, backing.addr + offset), "a memslot");
+	bench_map(&vm, &backing, SIZE, GiB);
 	tell(done);
 	await(go);
 	vm_destroy(&vm);
@@ -123,7 +117,7 @@ static double run(unsigned int nb, void (*grow)(int go, int done))
 		tell(growers[i].go);
 	for (i = 0; i < nb; i++)
 		await(growers[i].done);
-	ms = (bench_ns() - begin) / 1e6;
+	ms = bench_ms_since(begin);
 	for (i = 0; i < nb; i++)
 		end(&growers[i]);
 	return ms;

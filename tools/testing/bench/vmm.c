@@ -205,7 +205,7 @@ struct vmm_resized vmm_resize(struct vmm *vmm, uint64_t size)
 	start = bench_ns();
 	vmm->mode->program->set_requested_size(vmm, size);
 	await_size(vmm, size, start);
-	resized.ms = (bench_ns() - start) / 1e6;
+	resized.ms = bench_ms_since(start);
 	resized.faults = settled_faults(vmm) - faults;
 	resized.kvm_calls = nb_kvm_calls(vmm) - calls;
 	bench_say("%s: %llu MiB: %.0f ms, %.0f faults, %.0f KVM calls", vmm->mode->name,

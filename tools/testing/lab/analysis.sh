@@ -135,7 +135,7 @@ export -f analyse_file
 # All but what clang compiles, and the programs of the harness, for which it takes long and
 # clang's analyzer has to do.
 run_gcc_analyzer() {
-	grep -v 'tools/testing/selftests$' "$analysed/commands" | grep -v '/testing/vmm/fuzz/' | tr '\n' '\0' |
+	grep -v -e 'tools/testing/selftests$' -e '/testing/vmm/fuzz/' "$analysed/commands" | tr '\n' '\0' |
 		in_parallel analyse_file
 }
 
