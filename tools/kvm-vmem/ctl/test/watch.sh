@@ -89,26 +89,31 @@ test_watch_json_is_an_object_a_line() {
 }
 
 test_watch_sees_devices_come_and_go() {
+	vmem vmem0
 	watching --json
+	# It has looked once.
+	said 1
+	event 1 '.event == "present" and .name == "vmem0"'
 	mkdir "$scratch/new"
 	sysfs=$scratch/new vmem vmem7 label=db
 	mv "$scratch/new/vmem7" "$sysfs/vmem7"
-	said 1
-	event 1 '.event == "added" and .name == "vmem7" and .device.label == "db"'
+	said 2
+	event 2 '.event == "added" and .name == "vmem7" and .device.label == "db"'
 	# Another with the same number.
 	sysfs=$scratch/new vmem vmem7 label=web
 	mv "$sysfs/vmem7" "$scratch/old"
 	mv "$scratch/new/vmem7" "$sysfs/vmem7"
-	said 3
-	event 2 '.event == "removed" and .label == "db"'
-	event 3 '.event == "added" and .label == "web"'
+	said 4
+	event 3 '.event == "removed" and .label == "db"'
+	event 4 '.event == "added" and .label == "web"'
 	# The module goes, and all with it.
 	rm -rf "$sysfs"
 	status=0
 	wait "$watcher" || status=$?
 	[[ $status -eq 4 ]] || fail "status $status"
-	said 4
-	event 4 '.event == "removed"'
+	said 6
+	event 5 '.event == "removed"'
+	event 6 '.event == "removed"'
 	has "$(<"$scratch/err")" 'unloaded'
 }
 
