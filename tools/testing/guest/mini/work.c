@@ -5,6 +5,9 @@
  * plugged; registers, clocks.
  *
  *   work [nr=N] [stride=N]   N blocks are plugged, one in STRIDE
+ *   stray=1                  it writes to blocks beside them that are not, as nothing but
+ *                            kvm_vmem's groups keeps a driver from, when it begins and while
+ *                            it is migrated
  *
  * Letters on the console: c, check all and say so; g, grow by a block, and shrink again;
  * r, restart; p, power off.
@@ -34,7 +37,7 @@ static unsigned int nr_pages, nr_blocks, stride;
 static uint8_t *buffers[BUFFERS];
 static uint8_t expected[BUFFERS][BUFFER_SIZE];
 static uint16_t used_idx;
-static bool more_is_plugged;
+static bool more_is_plugged, strays;
 static uint64_t rounds, busies, state = 88172645463325252ULL;
 
 void __noreturn work_failed(const char *what, uint64_t n)
@@ -91,21 +94,35 @@ static uint64_t last_page(unsigned int n)
 	return nth_block(n) + config.block_size - PAGE;
 }
 
+/* Nobody has to keep that, nor may anybody be confused by it. */
+static void stray(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr_blocks; i++)
+		mmio_write64(nth_block(i) + config.block_size, rounds + 1);
+}
+
 static void plug_blocks(void)
 {
 	unsigned int i, j;
 
 	nr_blocks = boot_number("nr", 16);
 	stride = boot_number("stride", 1);
+	strays = boot_number("stray", 0);
 	if (nr_blocks < BUFFERS / 2 + 1 || nr_blocks > MOST_BLOCKS)
 		work_failed("number of blocks", nr_blocks);
 	for (i = 0; i < nr_blocks; i++) {
 		if (vmem_plug(i * stride, 1) != VIRTIO_MEM_RESP_ACK)
 			work_failed("plug", i);
 		map(nth_block(i), config.block_size);
+		if (strays)
+			map(nth_block(i) + config.block_size, config.block_size);
 		for (j = 0; j < PAGES_A_BLOCK; j++)
 			pages[nr_pages++] = (uint64_t *)(nth_block(i) + j * j * 17 * PAGE);
 	}
+	if (strays)
+		stray();
 	for (i = 0; i < RAM_PAGES; i++)
 		pages[nr_pages++] = (uint64_t *)ram_pages[i];
 	for (i = 0; i < BUFFERS; i++)
@@ -155,6 +172,8 @@ static void plug_more(void)
 		busies++;
 	else
 		work_failed("plugging more: response", answer);
+	if (strays && answer == VIRTIO_MEM_RESP_BUSY)
+		stray();
 }
 
 static void check_plugged(void)

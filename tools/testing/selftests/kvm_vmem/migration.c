@@ -21,7 +21,8 @@ int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char
 {
 	const char *argv[MAX_ARGUMENTS] = {
 		"vmem-vmm", "--kernel", MIGRATION_MINI, "--memory", MIGRATION_RAM,
-		"--append", MIGRATION_WORK, "--vmem-mode", kind->mode, "--vmem", kind->vmem,
+		"--append", kind->strays ? MIGRATION_STRAY : MIGRATION_WORK,
+		"--vmem-mode", kind->mode, "--vmem", kind->vmem,
 		"--control", control,
 	};
 	unsigned int nb = 13;

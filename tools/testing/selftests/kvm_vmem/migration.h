@@ -9,6 +9,7 @@
 #define KVM_VMEM_TEST_MIGRATION_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "linux_vmm.h"
@@ -18,6 +19,8 @@
 #define MIGRATION_NR_BLOCKS 24
 #define MIGRATION_STRIDE 23
 #define MIGRATION_WORK "work nr=24 stride=23"
+/* It also writes to what is not plugged. */
+#define MIGRATION_STRAY MIGRATION_WORK " stray=1"
 #define MIGRATION_BLOCK (2 * MiB)
 #define MIGRATION_RAM "64M"
 #define MIGRATION_RAM_SIZE (64 * MiB)
@@ -36,10 +39,12 @@
  * struct vmm_kind - how a vmem-vmm is started
  * @mode: Its --vmem-mode
  * @vmem: Its --vmem
+ * @strays: The guest also writes to what is not plugged, from which a group would keep it
  */
 struct vmm_kind {
 	const char *mode;
 	const char *vmem;
+	bool strays;
 };
 
 /**
