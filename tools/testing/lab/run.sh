@@ -117,7 +117,7 @@ run_kernel() {
 	series=$1 mode=$2
 	# What looks over every access's shoulder is slow.
 	if [[ $series == debug ]]; then
-		: "${LAB_TIMEOUT:=900}" "${KVM_VMEM_SECONDS:=20}"
+		: "${LAB_TIMEOUT:=900}" "${KVM_VMEM_SECONDS:=10}"
 	else
 		: "${LAB_TIMEOUT:=240}"
 	fi

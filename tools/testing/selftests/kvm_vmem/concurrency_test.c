@@ -10,7 +10,7 @@
 #include <sys/eventfd.h>
 
 #define BLOCK (2 * MiB)
-#define ROUNDS 400
+#define ROUNDS (400 / SLOWNESS)
 #define NR_PLUGGERS 3
 
 FIXTURE(concurrency) {

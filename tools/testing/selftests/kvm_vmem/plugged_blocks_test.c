@@ -9,7 +9,7 @@
 
 #define BLOCK (2 * MiB)
 #define PAGE 4096
-#define ROUNDS 400
+#define ROUNDS (400 / SLOWNESS)
 
 FIXTURE(blocks) {
 	struct rig rig;

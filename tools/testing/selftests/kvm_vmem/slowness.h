@@ -3,8 +3,8 @@
 #define KVM_VMEM_TEST_SLOWNESS_H
 
 /*
- * How much longer than on a stock kernel's host a test may wait for what has to come. The
- * Makefile's SLOWNESS says so for a debug kernel.
+ * How much longer than on a stock kernel's host a test may wait for what has to come, and
+ * in how many fewer rounds it races. The Makefile's SLOWNESS says so for a debug kernel.
  */
 #ifndef SLOWNESS
 #define SLOWNESS 1

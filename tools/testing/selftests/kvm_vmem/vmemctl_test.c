@@ -15,7 +15,7 @@
 
 #define BLOCK (2 * MiB)
 #define NOBODY 65534
-#define ROUNDS 30
+#define ROUNDS (30 / SLOWNESS)
 #define PATIENCE_MS (30000 * SLOWNESS)
 #define NO_LOOKING "--interval=0"
 
