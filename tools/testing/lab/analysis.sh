@@ -16,11 +16,14 @@ analysis_needs() {
 
 analysed=$LAB_BUILD/analysis
 
-# in_parallel FUNCTION: for each argument, which come by a null between them. The function
-# is exported.
+# Of what nothing was found in, ever: of each file and tool a name that is its fingerprint.
+silent=$LAB_CACHE/analysed
+
+# in_parallel FUNCTION [ARGUMENT]: for each further argument, which come by a null between
+# them. The function is exported.
 in_parallel() {
 	# shellcheck disable=SC2016 # the other bash's
-	xargs -0 -n 1 -P "$(nproc)" bash -c '"$0" "$1"' "$1"
+	xargs -0 -n 1 -P "$(nproc)" bash -c '"$0" "$@"' "$@"
 }
 
 # drop_output WORD...: leaves what a compiler needs to know of a file to understand it.
@@ -93,26 +96,66 @@ write_database() {
 		jq -s .
 }
 
+# What a file's findings depend on, besides the file.
+list_settings() {
+	gcc --version
+	clang-tidy-22 --version
+	cat "$LAB_ROOT"/tools/.clang-tidy "$LAB_ROOT"/tools/testing/.clang-tidy "$LAB_DIR/analysis.sh"
+}
+
 prepare_analysis() {
 	rm -rf "$analysed"/{tidy,tools}
-	mkdir -p "$analysed"/{tidy,tools}
+	mkdir -p "$analysed"/{tidy,tools} "$silent"
+	find "$silent" -type f -mtime +60 -delete
 	# acpi.c includes it.
 	make -s -C "$LAB_ROOT/tools/kvm-vmem/vmm" OUT="$analysed/tools" "$analysed/tools/vmm/dsdt.hex"
 	list_commands >"$analysed/commands"
+	list_settings >"$analysed/settings"
 	write_database <"$analysed/commands" >"$analysed/tidy/compile_commands.json"
 	sed 's, -isystem \([^ ]*/selftests\) , -I\1 ,' "$analysed/tidy/compile_commands.json" \
 		>"$analysed/cppcheck.json"
 	diff <(cut -f 1 "$analysed/commands" | sed "s,^$LAB_ROOT/,," | sort) <(files 'tools/*.c' | sort)
 }
 
+# fingerprint TOOL COMMAND: of what TOOL is given: comments are for it, too. None if it cannot
+# be compiled.
+fingerprint() {
+	local file dir flags text
+
+	IFS=$'\t' read -r file dir flags <<<"$2"
+	text=$(cd "$dir" && eval "gcc $flags -E -C -P $file" 2>/dev/null | tr -d '\0') || return
+	printf '%s\n' "${@//"$LAB_ROOT"/}" "${text//"$LAB_ROOT"/}" | cat - "$analysed/settings" | sha256sum |
+		cut -d ' ' -f 1
+}
+
+# analyse_file TOOL COMMAND: TOOL is a function, COMMAND a line of list_commands. What was
+# silent is not asked again. clang-tidy also says how much it does not say.
+analyse_file() {
+	local mark='' said status=0
+
+	! mark=$(fingerprint "$1" "$2") || mark=$silent/$mark
+	if [[ -z $mark || ! -e $mark ]]; then
+		said=$("$1" "$2" 2>&1) || status=$?
+		said=$(sed -E -e "s,^$LAB_ROOT/,," -e '/^(\[[0-9]+\/[0-9]+\] Processing|[0-9]+ warnings? generated|Suppressed|Use -header)/d' <<<"$said")
+		if [[ -n $said || $status -ne 0 ]]; then
+			printf '%s: %s: status %d\n%s\n' "$1" "${2%%$'\t'*}" "$status" "$said"
+			return
+		fi
+	fi
+	[[ -z $mark ]] || touch "$mark"
+}
+export -f fingerprint analyse_file
+
 # Compiler warnings are among what it finds, as those of gcc are no news.
+clang_tidy() {
+	clang-tidy-22 --quiet -p "$analysed/tidy" --extra-arg=-Wno-unknown-warning-option \
+		"${1%%$'\t'*}"
+}
+export -f clang_tidy
+
 run_clang_tidy() {
-	cut -f 1 "$analysed/commands" | tr '\n' '\0' | xargs -0 -n 2 -P "$(nproc)" \
-		clang-tidy-22 --quiet -p "$analysed/tidy" --extra-arg=-Wno-unknown-warning-option \
-		2>"$analysed/tidy.log" | sed "s,^$LAB_ROOT/,,"
-	# What it says besides is how many warnings there were in the headers of others.
-	grep -vE '^\[[0-9]+/[0-9]+\] Processing|^[0-9]+ warnings? generated|^Suppressed|^Use -header' \
-		"$analysed/tidy.log" || true
+	export analysed silent LAB_ROOT
+	tr '\n' '\0' <"$analysed/commands" | in_parallel analyse_file clang_tidy
 }
 
 run_cppcheck() {
@@ -123,20 +166,20 @@ run_cppcheck() {
 		--template='{file}:{line}: {severity}: {message} [{id}]' 2>&1 | sed "s,^$LAB_ROOT/,,"
 }
 
-# analyse_file COMMAND: a line of list_commands.
-analyse_file() {
+gcc_analyzer() {
 	local file dir flags
 
 	IFS=$'\t' read -r file dir flags <<<"$1"
-	(cd "$dir" && eval "gcc $flags -fanalyzer -fdiagnostics-plain-output -S -o /dev/null $file")
+	cd "$dir" && eval "gcc $flags -fanalyzer -fdiagnostics-plain-output -S -o /dev/null $file"
 }
-export -f analyse_file
+export -f gcc_analyzer
 
 # All but what clang compiles, and the programs of the harness, for which it takes long and
 # clang's analyzer has to do.
 run_gcc_analyzer() {
+	export analysed silent LAB_ROOT
 	grep -v -e 'tools/testing/selftests$' -e '/testing/vmm/fuzz/' "$analysed/commands" | tr '\n' '\0' |
-		in_parallel analyse_file
+		in_parallel analyse_file gcc_analyzer
 }
 
 # Some scripts of the kernel's are no check, or need more than coccinelle:
