@@ -499,7 +499,8 @@ static struct vfsmount *kvm_vmem_mount(struct file_system_type *type,
 	}
 	mnt = vfs_kern_mount(type, SB_KERNMOUNT, "kvm-vmem", options);
 	kfree(options);
-	return mnt;
+	/* So shmem says that there is no memory for an inode. */
+	return mnt == ERR_PTR(-ENOSPC) ? ERR_PTR(-ENOMEM) : mnt;
 }
 
 int __init kvm_vmem_protected_init(void)
