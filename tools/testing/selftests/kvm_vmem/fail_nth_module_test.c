@@ -12,6 +12,7 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "access.h"
 #include "ending.h"
 #include "fail.h"
 
@@ -59,11 +60,15 @@ static bool is_loaded(void)
 
 /*
  * @below: the part: what is called by this function of the kernel's
+ * @works: whether the module does what depends on it
  * @optional: it is loaded even without
+ * @each: each allocation fails in turn, and not only the first, second, fourth...
  */
 FIXTURE_VARIANT(module) {
 	const char *below;
+	bool (*works)(void);
 	bool optional;
+	bool each;
 };
 
 FIXTURE_SETUP(module)
@@ -90,6 +95,31 @@ static bool is_gone(void)
 	       access(VMEM_CLASS, F_OK) && access(VMEM_DEBUGFS, F_OK);
 }
 
+static bool gives_pages(uint64_t block_size, uint64_t resident)
+{
+	const struct rig_options options = {
+		.backing = BACKING_PROTECTED,
+		.region_size = 64 * MiB,
+		.memslot_size = 16 * MiB,
+		.block_size = block_size,
+	};
+	struct rig rig;
+	bool ok;
+
+	ok = !rig_create(&rig, &options) &&
+	     vmem_plug(rig.dev, rig.addr, 1) == VIRTIO_MEM_RESP_ACK &&
+	     !try_write(rig.backing.addr, 1) &&
+	     device_value(rig.setup.out_id, "resident") == resident;
+	rig_destroy(&rig);
+	return ok;
+}
+
+/* Both kinds of backing files: with huge pages, and without. */
+static bool has_memory(void)
+{
+	return gives_pages(2 * MiB, 2 * MiB) && gives_pages(MiB, 4 * KiB);
+}
+
 static bool opens(void)
 {
 	int dev = vmem_open();
@@ -98,19 +128,27 @@ static bool opens(void)
 }
 
 FIXTURE_VARIANT_ADD(module, workqueues) {
-	.below = "alloc_workqueue_noprof",
+	.below = "alloc_workqueue_noprof", .works = opens,
+};
+
+FIXTURE_VARIANT_ADD(module, mounts) {
+	.below = "vfs_get_tree", .works = has_memory, .each = true,
+};
+
+FIXTURE_VARIANT_ADD(module, options_of_mounts) {
+	.below = "vfs_parse_monolithic_sep", .works = has_memory,
 };
 
 FIXTURE_VARIANT_ADD(module, class) {
-	.below = "class_register",
+	.below = "class_register", .works = opens,
 };
 
 FIXTURE_VARIANT_ADD(module, debugfs) {
-	.below = "debugfs_create_dir", .optional = true,
+	.below = "debugfs_create_dir", .works = opens, .optional = true,
 };
 
 FIXTURE_VARIANT_ADD(module, device) {
-	.below = "misc_register",
+	.below = "misc_register", .works = opens,
 };
 
 /* What cannot be loaded is not there, and can be loaded another time. */
@@ -120,7 +158,7 @@ TEST_F(module, is_loaded_as_a_whole_or_not_at_all)
 	int ret, failed = 1;
 
 	test_ok(fail_choose(FAIL_MEMORY, variant->below));
-	for (nth = 1; failed && nth < MAX_NTH; nth *= 2) {
+	for (nth = 1; failed && nth < MAX_NTH; nth = variant->each ? nth + 1 : nth * 2) {
 		test_ok(fail_arm(nth));
 		ret = load(self->fd);
 		failed = fail_disarm();
@@ -131,7 +169,7 @@ TEST_F(module, is_loaded_as_a_whole_or_not_at_all)
 			ASSERT_TRUE(failed);
 			nr_refused++;
 		} else {
-			ASSERT_TRUE(opens());
+			ASSERT_TRUE(variant->works());
 			test_ok(module_remove_soon());
 		}
 		ASSERT_TRUE(is_gone());
