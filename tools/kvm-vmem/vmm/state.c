@@ -119,7 +119,8 @@ static int restore_clock(const struct machine_state *state, uint64_t *tsc_shift,
 	    cpu_tsc_khz(&machine.vcpus[0]) != tsc->khz)
 		return cpu_tsc_shift(&machine.vcpus[0], tsc, tsc_shift, &failure) < 0 ?
 			cpu_failed(wrong, size, 0, &failure) : 0;
-	*tsc_shift = (__uint128_t)(here.clock - there->clock) * tsc->khz / 1000000 +
+	/* KVM's clock may go back a little when it is set. */
+	*tsc_shift = (__int128_t)(int64_t)(here.clock - there->clock) * tsc->khz / 1000000 +
 		     there->host_tsc - here.host_tsc;
 	return 0;
 }
