@@ -5,6 +5,7 @@
  */
 #include "harness.h"
 
+#include "ending.h"
 #include "mappings.h"
 
 #include <fcntl.h>
@@ -470,6 +471,16 @@ static void __attribute__((constructor)) exit_at_once(int argc, char **argv)
 {
 	if (argc > 1 && !strcmp(argv[1], "--exit"))
 		_exit(0);
+}
+
+/* What tmpfs makes of the parameter is known when the module is loaded, and not later. */
+TEST(module_with_a_policy_of_pages_that_tmpfs_has_not_is_not_loaded)
+{
+	ASSERT_EQ(0, module_remove_soon());
+	EXPECT_NE(0, system("modprobe kvm_vmem huge=enormous 2>/dev/null"));
+	EXPECT_NE(0, access(VMEM_MODULE, F_OK));
+	EXPECT_NE(0, access(VMEM_PATH, F_OK));
+	ASSERT_EQ(0, module_load());
 }
 
 TEST_HARNESS_MAIN
