@@ -40,15 +40,14 @@ needs_guest() {
 
 # The boots that tests are dealt out to, the longest first: those with a stock guest need
 # one of their own (cpus in boot.sh), others have one so that none is too long.
-lab_boots=(guests vmms failures '')
+lab_boots=(guests migrations vmms failures '')
 
 boot_of() {
 	case $1 in
 	linux_*) printf guests ;;
 	fail_nth_*) printf failures ;;
-	death_* | holders_* | hostile_vmm_* | migrate_* | orders_* | suspend_* | usage_vmm_*)
-		printf vmms
-		;;
+	migrate_*) printf migrations ;;
+	death_* | holders_* | hostile_vmm_* | orders_* | suspend_* | usage_vmm_*) printf vmms ;;
 	esac
 }
 
