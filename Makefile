@@ -52,7 +52,7 @@ check-quick:
 	@tools/testing/lab/check static unit quick
 
 check-debug:
-	@tools/testing/lab/check debug model fuzz intree
+	@tools/testing/lab/check debug fuzz intree
 
 check-kills:
 	@tools/testing/lab/check kills
@@ -86,9 +86,9 @@ help:
 	@echo '                  runs, or the one with its build directory in DIR'
 	@echo 'make demo         what the module is good for, measured on emulated hosts'
 	@echo 'make run          a stock guest that grows to 4 GiB and shrinks, on an emulated host'
-	@echo 'make check        all tests, on emulated hosts with Linux 6.1 and 6.12; a model and a'
-	@echo '                  fuzzer on 7.2 with KASAN, lockdep, kmemleak'
-	@echo 'make check-debug  all tests on Linux 7.2'
+	@echo 'make check        all tests, on emulated hosts with Linux 6.1, 6.12, and 7.2 with KASAN,'
+	@echo '                  lockdep, kmemleak'
+	@echo 'make check-debug  those of them that need Linux 7.2'
 	@echo 'make check-quick  those that take two and a half minutes together'
 	@echo 'make check-kills  1000 VMMs killed on each kernel, the debug kernel included: hours'
 	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
