@@ -123,7 +123,7 @@ fingerprint() {
 	local file dir flags text
 
 	IFS=$'\t' read -r file dir flags <<<"$2"
-	text=$(cd "$dir" && eval "gcc $flags -E -C -P $file" 2>/dev/null | tr -d '\0') || return
+	text=$(cd "$dir" && eval "gcc $flags -E -C -P $file" 2>/dev/null) || return
 	printf '%s\n' "${@//"$LAB_ROOT"/}" "${text//"$LAB_ROOT"/}" | cat - "$analysed/settings" | sha256sum |
 		cut -d ' ' -f 1
 }
