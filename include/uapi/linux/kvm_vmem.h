@@ -168,7 +168,7 @@ enum kvm_vmem_setup_flags {
  *	empty
  * @out_block_size: The block size
  * @out_memslot_size: Size of all memslots but the last, or of the only one.
- *	ATTACH may still enlarge it if @memslot_size is 0
+ *	ATTACH decides anew if @memslot_size is 0
  * @out_nb_memslots: How many memslots the region is divided into
  * @out_id: The device is vmem<out_id> in /sys/class/kvm_vmem
  *

@@ -160,7 +160,7 @@ static uint32_t lowest_id(const struct model *model)
 	}
 }
 
-static void *zeroed(uint64_t nr, size_t size)
+void *zeroed(uint64_t nr, size_t size)
 {
 	void *memory = calloc(nr, size);
 

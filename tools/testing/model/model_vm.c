@@ -119,7 +119,7 @@ static const struct model_device *other_device(const struct attach *attach, unsi
 static void divide_again(struct attach *attach, struct answer *answer)
 {
 	const struct model_device *device = attach->device, *other;
-	uint64_t claimed = 0, left = 1, memslot;
+	uint64_t claimed = 0, left = 1;
 	unsigned int i;
 
 	attach->memslot = device->memslot;
@@ -139,10 +139,8 @@ static void divide_again(struct attach *attach, struct answer *answer)
 			answer_error(answer, ENOSPC);
 		return;
 	}
-	/* "ATTACH may still enlarge it" */
-	memslot = smallest_memslot(device->region, device->block, left);
-	if (memslot > attach->memslot)
-		attach->memslot = memslot;
+	/* "larger if the other devices [...] left too little [...], smaller if it was raised" */
+	attach->memslot = smallest_memslot(device->region, device->block, left);
 	attach->nr_memslots = (device->region + attach->memslot - 1) / attach->memslot;
 }
 
@@ -289,6 +287,8 @@ static void connect(struct model_slot *slot, const struct attach *attach, const 
 	device->first_id = attach->first_id;
 	device->memslot = attach->memslot;
 	device->nr_memslots = attach->nr_memslots;
+	free(device->memslots);
+	device->memslots = zeroed(device->nr_memslots, sizeof(*device->memslots));
 	slot_discard_file(slot, 0, device->region);
 	if (device_is_dynamic(device)) {
 		/* The two ends, there and gone again. */

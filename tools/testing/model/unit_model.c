@@ -126,6 +126,17 @@ TEST_F(a_model, shares_the_limit_among_the_devices_of_a_vm)
 	test_value(1024, "nr_memslots", "attach 3 vm=1 id=0xffffffff spaces=1 from=3");
 }
 
+TEST_F(a_model, divides_anew_at_attach_for_a_limit_that_was_raised)
+{
+	test_says("open 0");
+	test_says("limit 0 limit=2");
+	test_says("memory 0 size=0x200000000");
+	test_says("setup 0 flags=11 addr=0x10000000000 region=0x200000000");
+	ASSERT_EQ(4 * GIB, answer_get(&self->answer, "memslot"));
+	test_says("limit 0 limit=0x1000");
+	test_value(GIB, "memslot", "attach 0 id=0xffffffff spaces=1 from=0");
+}
+
 /* That of "The usable region". */
 TEST_F(a_model, has_the_usable_region_of_the_table)
 {

@@ -314,6 +314,26 @@ TEST_F(limit, is_ENOSPC_for_an_explicit_size)
 	ASSERT_EQ(4, attach.out_nb_memslots);
 }
 
+TEST_F(limit, that_is_raised_after_setup_divides_into_smaller_memslots)
+{
+	const struct rig_options options = {
+		.addr = 16 * GiB, .region_size = 8 * GiB,
+	};
+	struct kvm_vmem_attach attach;
+	struct kvm_vmem_get_info info;
+	int dev;
+
+	ASSERT_EQ(0, write_file(MEMSLOT_LIMIT, "2"));
+	dev = second_device(&self->rig, &options, &attach);
+	ASSERT_LE(0, dev);
+	test_ok(vmem_get_info(dev, &info));
+	ASSERT_EQ(4 * GiB, info.out_memslot_size);
+	ASSERT_EQ(0, write_file(MEMSLOT_LIMIT, "4096"));
+	test_ok(vmem_attach(dev, &attach));
+	ASSERT_EQ(GiB, attach.out_memslot_size);
+	ASSERT_EQ(8, attach.out_nb_memslots);
+}
+
 TEST_F(limit, is_not_shared_by_vms)
 {
 	const struct rig_options options = { .region_size = 6 * GiB };
