@@ -296,7 +296,8 @@ void model_retire_now(struct model *model, const struct op *op, struct answer *a
 /* model_setup.c */
 bool is_power_of_two(uint64_t value);
 uint64_t smallest_memslot(uint64_t region, uint64_t block, uint64_t limit);
-void *zeroed(uint64_t nr, size_t size);
+/* Into memslots of that size, of which none is mapped. */
+void device_divide(struct model_device *device, uint64_t memslot);
 void model_setup(struct model *model, const struct op *op, struct answer *answer);
 
 /* model_vm.c */

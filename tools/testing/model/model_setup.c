@@ -160,13 +160,21 @@ static uint32_t lowest_id(const struct model *model)
 	}
 }
 
-void *zeroed(uint64_t nr, size_t size)
+static void *zeroed(uint64_t nr, size_t size)
 {
 	void *memory = calloc(nr, size);
 
 	if (!memory)
 		abort();
 	return memory;
+}
+
+void device_divide(struct model_device *device, uint64_t memslot)
+{
+	device->memslot = memslot;
+	device->nr_memslots = divide(device->region, memslot);
+	free(device->memslots);
+	device->memslots = zeroed(device->nr_memslots, sizeof(*device->memslots));
 }
 
 static void fill_device(struct model *model, const struct op *op, uint64_t block,
@@ -187,9 +195,7 @@ static void fill_device(struct model *model, const struct op *op, uint64_t block
 	device->file_offset = op->args[SETUP_OFFSET];
 	device->fixed_memslot = op->args[SETUP_MEMSLOT];
 	device->limit = op->args[SETUP_LIMIT];
-	device->memslot = choose_memslot(model, op, block);
-	device->nr_memslots = divide(device->region, device->memslot);
-	device->memslots = zeroed(device->nr_memslots, sizeof(*device->memslots));
+	device_divide(device, choose_memslot(model, op, block));
 	device->plugged = zeroed(device->region / block, 1);
 	/* "blocks of 1 MiB live on 4 KiB pages" */
 	device->memory.pages = model->config.huge && block >= model->config.thp_size ?

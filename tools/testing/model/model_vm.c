@@ -285,10 +285,7 @@ static void connect(struct model_slot *slot, const struct attach *attach, const 
 	device->which = op->args[ATTACH_WHICH];
 	device->userspace_addr = attach->userspace_addr;
 	device->first_id = attach->first_id;
-	device->memslot = attach->memslot;
-	device->nr_memslots = attach->nr_memslots;
-	free(device->memslots);
-	device->memslots = zeroed(device->nr_memslots, sizeof(*device->memslots));
+	device_divide(device, attach->memslot);
 	slot_discard_file(slot, 0, device->region);
 	if (device_is_dynamic(device)) {
 		/* The two ends, there and gone again. */
