@@ -12,15 +12,16 @@
 
 #define FILE_PATH "/tmp/kvm_vmem.saved"
 
-#define GROUP		{ "group", "4G,requested=2G,block=2M,label=moved" }
-#define GROUP_128M	{ "group", "4G,requested=2G,block=2M,label=moved,memslot=128M" }
-#define GROUP_PREALLOC	{ "group", "4G,requested=2G,block=2M,label=moved,prealloc" }
-#define STATIC		{ "static", "4G,requested=2G,block=2M,label=moved" }
-#define DYNAMIC_USER	{ "dynamic-user", "4G,requested=2G,block=2M,label=moved" }
+#define VMEM "4G,requested=2G,block=2M,label=moved"
+
+#define GROUP		{ "group", VMEM }
+#define GROUP_128M	{ "group", VMEM ",memslot=128M" }
+#define GROUP_PREALLOC	{ "group", VMEM ",prealloc" }
+#define STATIC		{ "static", VMEM }
+#define DYNAMIC_USER	{ "dynamic-user", VMEM }
 /* It may be anywhere, also where it is moved to, when it does. */
-#define STATIC_STRAYS	{ "static", "4G,requested=2G,block=2M,label=moved", .strays = true }
-#define DYNAMIC_USER_STRAYS \
-	{ "dynamic-user", "4G,requested=2G,block=2M,label=moved", .strays = true }
+#define STATIC_STRAYS	{ "static", VMEM, .strays = true }
+#define DYNAMIC_USER_STRAYS { "dynamic-user", VMEM, .strays = true }
 
 FIXTURE(migrate) {
 	struct linux_guest source, target;
