@@ -22,6 +22,7 @@ silent=$LAB_CACHE/analysed
 # in_parallel FUNCTION [ARGUMENT]: for each further argument, which come by a null between
 # them. The function is exported.
 in_parallel() {
+	export analysed silent LAB_ROOT
 	# shellcheck disable=SC2016 # the other bash's
 	xargs -0 -n 1 -P "$(nproc)" bash -c '"$0" "$@"' "$@"
 }
@@ -154,7 +155,6 @@ clang_tidy() {
 export -f clang_tidy
 
 run_clang_tidy() {
-	export analysed silent LAB_ROOT
 	tr '\n' '\0' <"$analysed/commands" | in_parallel analyse_file clang_tidy
 }
 
@@ -177,7 +177,6 @@ export -f gcc_analyzer
 # All but what clang compiles, and the programs of the harness, for which it takes long and
 # clang's analyzer has to do.
 run_gcc_analyzer() {
-	export analysed silent LAB_ROOT
 	grep -v -e 'tools/testing/selftests$' -e '/testing/vmm/fuzz/' "$analysed/commands" | tr '\n' '\0' |
 		in_parallel analyse_file gcc_analyzer
 }
@@ -215,7 +214,7 @@ run_coccicheck() (
 		-I$srctree/include -I$srctree/arch/x86/include/uapi -I$srctree/include/uapi
 		-include $srctree/include/linux/compiler-version.h
 		-include $srctree/include/linux/kconfig.h"
-	export analysed LAB_ROOT srctree LINUXINCLUDE srcroot=. KBUILD_EXTMOD=.
+	export srctree LINUXINCLUDE srcroot=. KBUILD_EXTMOD=.
 	rm -rf "$analysed/coccinelle"
 	mkdir -p "$analysed/coccinelle"
 	mapfile -d '' -t found < <(coccinelle_scripts)
