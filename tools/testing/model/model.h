@@ -296,8 +296,8 @@ void model_retire_now(struct model *model, const struct op *op, struct answer *a
 /* model_setup.c */
 bool is_power_of_two(uint64_t value);
 uint64_t smallest_memslot(uint64_t region, uint64_t block, uint64_t limit);
-/* Into memslots of that size, of which none is mapped. */
-void device_divide(struct model_device *device, uint64_t memslot);
+uint64_t divide(uint64_t region, uint64_t memslot);
+void *zeroed(uint64_t nr, size_t size);
 void model_setup(struct model *model, const struct op *op, struct answer *answer);
 
 /* model_vm.c */
@@ -311,6 +311,8 @@ void model_disown(struct model *model, const struct op *op, struct answer *answe
 void model_attach(struct model *model, const struct op *op, struct answer *answer);
 
 /* model_memslots.c */
+/* Into memslots of that size, of which none is mapped. */
+void device_divide(struct model_device *device, uint64_t memslot);
 uint64_t memslot_size_of(const struct model_device *device, uint32_t index);
 uint32_t count_memslots(const struct model_device *device, bool active);
 void count_kvm_calls(struct model_device *device, uint64_t nr_memslots);

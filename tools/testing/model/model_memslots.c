@@ -2,8 +2,18 @@
 /* The memslot group of a device in the model, and its retirement. */
 #include "model.h"
 
+#include <stdlib.h>
+
 /* "60 times as long while size is above requested_size" (ABI: retire_delay_ms) */
 #define SHRINKING_FACTOR 60
+
+void device_divide(struct model_device *device, uint64_t memslot)
+{
+	device->memslot = memslot;
+	device->nr_memslots = divide(device->region, memslot);
+	free(device->memslots);
+	device->memslots = zeroed(device->nr_memslots, sizeof(*device->memslots));
+}
 
 uint64_t memslot_size_of(const struct model_device *device, uint32_t index)
 {

@@ -20,7 +20,7 @@ bool is_power_of_two(uint64_t value)
 	return value && !(value & (value - 1));
 }
 
-static uint64_t divide(uint64_t region, uint64_t memslot)
+uint64_t divide(uint64_t region, uint64_t memslot)
 {
 	return region / memslot + !!(region % memslot);
 }
@@ -160,21 +160,13 @@ static uint32_t lowest_id(const struct model *model)
 	}
 }
 
-static void *zeroed(uint64_t nr, size_t size)
+void *zeroed(uint64_t nr, size_t size)
 {
 	void *memory = calloc(nr, size);
 
 	if (!memory)
 		abort();
 	return memory;
-}
-
-void device_divide(struct model_device *device, uint64_t memslot)
-{
-	device->memslot = memslot;
-	device->nr_memslots = divide(device->region, memslot);
-	free(device->memslots);
-	device->memslots = zeroed(device->nr_memslots, sizeof(*device->memslots));
 }
 
 static void fill_device(struct model *model, const struct op *op, uint64_t block,

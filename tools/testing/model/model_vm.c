@@ -141,7 +141,7 @@ static void divide_again(struct attach *attach, struct answer *answer)
 	}
 	/* "larger if the other devices [...] left too little [...], smaller if it was raised" */
 	attach->memslot = smallest_memslot(device->region, device->block, left);
-	attach->nr_memslots = (device->region + attach->memslot - 1) / attach->memslot;
+	attach->nr_memslots = divide(device->region, attach->memslot);
 }
 
 static bool ids_are_claimed(const struct attach *attach, uint64_t first)
