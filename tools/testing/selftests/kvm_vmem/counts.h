@@ -17,11 +17,13 @@
  * @name: What: a slab cache, or what counts_read() calls it
  * @value: How many, or bytes
  * @exact: Nobody else makes any, so that it comes back to what it was
+ * @room: By how much it may grow with nothing left of anything
  */
 struct count {
 	char name[COUNT_NAME_SIZE];
 	uint64_t value;
 	bool exact;
+	uint64_t room;
 };
 
 /**

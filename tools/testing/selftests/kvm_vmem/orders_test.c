@@ -189,9 +189,8 @@ static void try_orders(orders_data *self, unsigned int length)
 
 TEST_F_TIMEOUT(orders, of_ends_leave_nothing, 3600 * SLOWNESS)
 {
-	/* What is allocated once is no leak. */
+	/* What is allocated once is no leak: with nothing before it, nothing has grown. */
 	strcpy(self->order, "vdmxDMX");
-	test_ok(counts_read(&self->before, false));
 	ASSERT_EQ(NULL, do_order(self));
 	test_ok(counts_read(&self->before, false));
 
