@@ -278,9 +278,11 @@ TEST_F_TIMEOUT(death, of_a_vmm_at_any_moment_leaves_nothing, 7200 * SLOWNESS)
 		ASSERT_EQ(0, self->wrong)
 			TH_LOG("kill %u, %s: %s", nr, moment_names[nr % NR_MOMENTS],
 			       self->wrong_call);
+		if (all)
+			TH_LOG("%u of %u kills", nr + 1, nr_kills);
 	}
-	TH_LOG("%u kills, %u removals of the module refused, %u not", nr_kills,
-	       self->nr_refusals, self->nr_removals);
+	TH_LOG("%u removals of the module refused, %u not", self->nr_refusals,
+	       self->nr_removals);
 	for (moment = 0; moment < NR_MOMENTS; moment++) {
 		TH_LOG("%s: %u", moment_names[moment], self->nr_hits[moment]);
 		if (nr_kills >= ENOUGH_KILLS)
