@@ -61,6 +61,16 @@ void machine_stop(enum vmm_exit status, const char *format, ...)
 	loop_stop();
 }
 
+static bool is_stopped(void)
+{
+	bool ret;
+
+	pthread_mutex_lock(&stop_lock);
+	ret = stopped;
+	pthread_mutex_unlock(&stop_lock);
+	return ret;
+}
+
 void machine_violation(uint64_t gpa)
 {
 	machine_stop(VMM_EXIT_VIOLATION, "violation: guest accessed unplugged memory at 0x%llx",
@@ -262,11 +272,7 @@ static void reset_event(struct loop_source *source, uint32_t events)
 	(void)events;
 	eventfd_clear(source->fd);
 	/* The end, should both be wanted. */
-	pthread_mutex_lock(&stop_lock);
-	if (stopped)
-		source = NULL;
-	pthread_mutex_unlock(&stop_lock);
-	if (source)
+	if (!is_stopped())
 		reset_machine();
 }
 
@@ -388,10 +394,6 @@ enum vmm_exit machine_run(bool restored)
 bool machine_is_changing(void)
 {
 	struct pollfd wanted = { .fd = reset_wanted.fd, .events = POLLIN };
-	bool ret;
 
-	pthread_mutex_lock(&stop_lock);
-	ret = stopped;
-	pthread_mutex_unlock(&stop_lock);
-	return ret || poll(&wanted, 1, 0) == 1;
+	return is_stopped() || poll(&wanted, 1, 0) == 1;
 }
