@@ -90,10 +90,11 @@ static int wait_for(const struct channel *channel, short events)
 	return n ? 0 : -ETIMEDOUT;
 }
 
-static int open_socket(struct channel *channel, const struct channel_address *address)
+static int open_socket(const struct channel_address *address)
 {
-	channel->fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	return channel->fd < 0 ? -errno : 0;
+	int fd = socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
 }
 
 /* It is what a Unix socket has no need of. */
@@ -131,10 +132,9 @@ static int finish_connecting(struct channel *channel)
 
 int channel_connect(struct channel *channel, const struct channel_address *address)
 {
-	int ret = open_socket(channel, address);
-
+	channel->fd = open_socket(address);
 	if (channel->fd < 0)
-		return ret;
+		return channel->fd;
 	keep_alive(channel->fd);
 	if (connect(channel->fd, &address->any, address->size) == 0)
 		return 0;
@@ -150,36 +150,37 @@ static void unlink_socket(const struct channel_address *address)
 		unlink(address->un.sun_path);
 }
 
-static int listen_at(const struct channel *channel, const struct channel_address *address)
+static int listen_at(int fd, const struct channel_address *address)
 {
 	const int yes = 1;
 	mode_t mask;
 	int ret;
 
 	unlink_socket(address);
-	setsockopt(channel->fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof(yes));
 	mask = umask(0177);
-	ret = bind(channel->fd, &address->any, address->size);
+	ret = bind(fd, &address->any, address->size);
 	umask(mask);
-	return ret < 0 || listen(channel->fd, 1) < 0 ? -errno : 0;
+	return ret < 0 || listen(fd, 1) < 0 ? -errno : 0;
 }
 
 int channel_accept(struct channel *channel, const struct channel_address *address)
 {
-	int fd = -1, ret = open_socket(channel, address);
+	int listener = open_socket(address), fd = -1, ret;
 
-	if (channel->fd < 0)
-		return ret;
-	ret = listen_at(channel, address);
+	channel->fd = listener;
+	if (listener < 0)
+		return listener;
+	ret = listen_at(listener, address);
 	if (ret == 0)
 		ret = wait_for(channel, POLLIN);
 	if (ret == 0) {
-		fd = accept4(channel->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+		fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 		ret = fd < 0 ? -errno : 0;
 		unlink_socket(address);
 		keep_alive(fd);
 	}
-	close(channel->fd);
+	close(listener);
 	channel->fd = fd;
 	return ret;
 }
