@@ -143,7 +143,9 @@ void stream_add(struct stream_writer *writer, const void *data, size_t size)
 	struct stream_section *section = &writer->buffer.section;
 
 	assert(size <= STREAM_MOST - section->length);
-	memcpy(writer->buffer.payload + section->length, data, size);
+	/* Of nothing @data may be NULL, which memcpy() must not be given even then. */
+	if (size)
+		memcpy(writer->buffer.payload + section->length, data, size);
 	section->length += size;
 }
 
