@@ -27,6 +27,7 @@ struct bench_device {
 };
 
 /* All of these end the program if anything fails: there is nothing to measure. */
+void bench_fail(int error, const char *what) __attribute__((noreturn));
 void bench_check(int ret, const char *what);
 void bench_ack(int response, const char *what);
 void bench_create(struct bench_device *device, uint64_t size, uint64_t block);

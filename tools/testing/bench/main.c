@@ -58,12 +58,16 @@ void bench_say(const char *format, ...)
 	fflush(stdout);
 }
 
+void bench_fail(int error, const char *what)
+{
+	bench_say("%s: %s", what, strerror(-error));
+	exit(1);
+}
+
 void bench_check(int ret, const char *what)
 {
-	if (ret >= 0)
-		return;
-	bench_say("%s: %s", what, strerror(-ret));
-	exit(1);
+	if (ret < 0)
+		bench_fail(ret, what);
 }
 
 void bench_ack(int response, const char *what)

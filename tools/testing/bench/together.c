@@ -74,9 +74,10 @@ static void grow_kvm(int go, int done)
 
 static void start(struct grower *grower, void (*grow)(int go, int done))
 {
-	int go[2] = { -1, -1 }, done[2] = { -1, -1 };
+	int go[2], done[2];
 
-	bench_check(pipe(go) || pipe(done) ? -errno : 0, "a pipe");
+	if (pipe(go) || pipe(done))
+		bench_fail(-errno, "a pipe");
 	fflush(stdout);
 	grower->pid = fork();
 	bench_check(grower->pid < 0 ? -errno : 0, "fork");
