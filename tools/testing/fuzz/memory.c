@@ -194,18 +194,25 @@ static const struct name copies[] = {
 	{ "out", COPY_OUT }, { "in", COPY_IN }, { "pin", COPY_PIN }, { 0 }
 };
 
-/* By a pipe: system calls that are given the address; "pin" keeps the pages there. */
+/* The pages stay in a pipe until the process ends, and so nobody closes it. */
+static long pin_by_pipe(char *addr, uint64_t size)
+{
+	static __thread int ends[2];
+	struct iovec iov = { addr, size };
+
+	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC))
+		return -errno;
+	return result_of(vmsplice(ends[1], &iov, 1, SPLICE_F_NONBLOCK));
+}
+
+/* By a pipe: system calls that are given the address. */
 static long copy_by_pipe(char *addr, uint64_t size, uint64_t how)
 {
-	struct iovec iov = { addr, size };
 	int ends[2];
 	long result;
 
 	if (pipe2(ends, O_NONBLOCK | O_CLOEXEC))
 		return -errno;
-	if (how == COPY_PIN)
-		/* Until the process ends. */
-		return result_of(vmsplice(ends[1], &iov, 1, SPLICE_F_NONBLOCK));
 	if (how == COPY_OUT)
 		result = result_of(write(ends[1], addr, size));
 	else if (write(ends[1], "in", 2) < 0)
@@ -230,6 +237,8 @@ static long do_copy(struct run *run, const struct call *call)
 		return result_of(process_vm_readv(getpid(), &here, 1, &there, 1, 0));
 	if (how == COPY_VM_WRITE)
 		return result_of(process_vm_writev(getpid(), &here, 1, &there, 1, 0));
+	if (how == COPY_PIN)
+		return pin_by_pipe(addr, size);
 	if (how > COPY_MEM_WRITE)
 		return copy_by_pipe(addr, size, how);
 	mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
