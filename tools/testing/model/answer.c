@@ -72,6 +72,7 @@ void answer_table(struct answer *answer, const char *const *columns, unsigned in
 void answer_row(struct answer *answer, const uint64_t *cells)
 {
 	size_t used = answer->nr_rows * answer->nr_columns;
+	unsigned int i;
 	uint64_t *more;
 
 	if (used + answer->nr_columns > answer->room) {
@@ -81,7 +82,8 @@ void answer_row(struct answer *answer, const uint64_t *cells)
 			abort();
 		answer->cells = more;
 	}
-	memcpy(answer->cells + used, cells, answer->nr_columns * sizeof(*cells));
+	for (i = 0; i < answer->nr_columns; i++)
+		answer->cells[used + i] = cells[i];
 	answer->nr_rows++;
 }
 
