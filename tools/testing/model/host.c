@@ -164,8 +164,6 @@ static void reset_slot(struct host_slot *slot)
 		host_drop_mapping(slot, i);
 	for (i = 0; i < NR_EVENTFDS; i++)
 		close(slot->eventfds[i]);
-	close(slot->pipe[0]);
-	close(slot->pipe[1]);
 	pthread_mutex_destroy(&slot->lock);
 }
 
@@ -184,7 +182,7 @@ static int create_slot(struct host_slot *slot, unsigned int vcpu)
 		if (slot->eventfds[i] < 0)
 			return -errno;
 	}
-	return pipe2(slot->pipe, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
+	return 0;
 }
 
 static int set_parameters(void)

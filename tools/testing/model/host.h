@@ -36,7 +36,6 @@ struct host_mapping {
  * @user: That memory
  * @mappings: By enum map_which; the first is not set if it is that of @user
  * @eventfds: Eventfds
- * @pipe: For system calls that are given addresses
  * @base: Address of the region in this process, after ATTACH
  * @vm: VM of which it is a device, or NULL
  * @vcpu: Number of the vCPU that touches its memory
@@ -52,7 +51,6 @@ struct host_slot {
 	struct backing user;
 	struct host_mapping mappings[NR_MAPPINGS];
 	int eventfds[NR_EVENTFDS];
-	int pipe[2];
 	char *base;
 	struct vm *vm;
 	unsigned int vcpu;

@@ -88,24 +88,20 @@ void host_unmap(struct host *host, const struct op *op, struct answer *answer)
 }
 
 /* Words through a pipe: the kernel accesses them. Returns 0 or -errno. */
-static int pipe_word(const struct host_slot *slot, bool is_write, void *addr, uint64_t *value)
+static int pipe_word(bool is_write, void *addr, uint64_t *value)
 {
-	const int *fds = slot->pipe;
-	uint64_t rest;
-	int error;
+	const void *from = is_write ? value : addr;
+	void *to = is_write ? addr : value;
+	int ends[2], ret = 0;
 
-	if (is_write) {
-		if (write(fds[1], value, sizeof(*value)) != sizeof(*value))
-			return -EPIPE;
-		if (read(fds[0], addr, sizeof(*value)) == sizeof(*value))
-			return 0;
-	} else if (write(fds[1], addr, sizeof(*value)) == sizeof(*value)) {
-		return read(fds[0], value, sizeof(*value)) == sizeof(*value) ? 0 : -EPIPE;
-	}
-	error = errno;
-	while (read(fds[0], &rest, sizeof(rest)) > 0)
-		;
-	return -error;
+	if (pipe2(ends, O_CLOEXEC))
+		return -EPIPE;
+	if (write(ends[1], from, sizeof(*value)) != sizeof(*value) ||
+	    read(ends[0], to, sizeof(*value)) != sizeof(*value))
+		ret = -errno;
+	close(ends[0]);
+	close(ends[1]);
+	return ret;
 }
 
 static void vmm_words(struct host_slot *slot, const struct op *op, struct answer *answer)
@@ -121,7 +117,7 @@ static void vmm_words(struct host_slot *slot, const struct op *op, struct answer
 	for (i = 0; i < op->args[WORDS_COUNT]; i++, addr += op->args[WORDS_STRIDE]) {
 		value = op->args[WORDS_VALUE] + i;
 		if (via == VIA_PIPE)
-			ret = pipe_word(slot, is_write, addr, &value);
+			ret = pipe_word(is_write, addr, &value);
 		else
 			ret = is_write ? try_write(addr, value) : try_read(addr, &value);
 		if (ret)
