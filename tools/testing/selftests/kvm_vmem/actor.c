@@ -41,6 +41,7 @@ static void act(struct rig *rig, char action)
 		break;
 	case ACTOR_CLOSES_DEVICE:
 		close(rig->dev);
+		rig->dev = -1;
 		break;
 	case ACTOR_UNMAPS:
 		munmap(rig->backing.reserved, rig->backing.reserved_size);
@@ -101,16 +102,15 @@ static void be_other(int sock, int from)
 	serve(sock, &rig);
 }
 
-/* Returns 0 in the process, its number in the caller. */
-static int start(struct actor *actor, int *sock)
+/* Returns 0 in the process, its number in the caller; @actor has what each is to use. */
+static int start(struct actor *actor)
 {
 	int socks[2];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, socks))
 		return -errno;
-	actor->sock = socks[0];
-	*sock = socks[1];
 	actor->pid = fork();
+	actor->sock = socks[actor->pid ? 0 : 1];
 	if (actor->pid)
 		close(socks[1]);
 	return actor->pid < 0 ? -errno : actor->pid;
@@ -118,19 +118,19 @@ static int start(struct actor *actor, int *sock)
 
 int actor_start_vmm(struct actor *actor, enum backing_kind backing, int to)
 {
-	int sock, pid = start(actor, &sock);
+	int pid = start(actor);
 
 	if (!pid)
-		be_vmm(backing, sock, to);
+		be_vmm(backing, actor->sock, to);
 	return pid < 0 ? pid : 0;
 }
 
 int actor_start_other(struct actor *actor, int from)
 {
-	int sock, pid = start(actor, &sock);
+	int pid = start(actor);
 
 	if (!pid)
-		be_other(sock, from);
+		be_other(actor->sock, from);
 	return pid < 0 ? pid : 0;
 }
 
