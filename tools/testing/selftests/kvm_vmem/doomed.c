@@ -234,10 +234,10 @@ static bool vmm_lives(struct vmm *vmm, int ms)
 
 static void close_devices(struct vmm *vmm)
 {
-	unsigned int i;
+	struct rig *rig;
 
-	for (i = 0; i < vmm->nr_devices; i++)
-		close(vmm->devices[i].dev);
+	for (rig = vmm->devices; rig < &vmm->devices[vmm->nr_devices]; rig++)
+		close(rig->dev);
 }
 
 static void unmap_devices(struct vmm *vmm)
