@@ -20,15 +20,24 @@ static struct sockaddr_un address_of(const char *path)
 	return address;
 }
 
+/* @fd, or if that is not what it should be, -errno. */
+static int usable(int fd, bool is_usable)
+{
+	int ret = is_usable ? fd : -errno;
+
+	if (!is_usable && fd >= 0)
+		close(fd);
+	return ret;
+}
+
 int listen_at(const char *path)
 {
 	struct sockaddr_un address = address_of(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	unlink(path);
-	if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) || listen(fd, 1))
-		return -errno;
-	return fd;
+	return usable(fd, fd >= 0 && !bind(fd, (struct sockaddr *)&address, sizeof(address)) &&
+			  !listen(fd, 1));
 }
 
 int accept_one(int listener, int seconds)
@@ -47,9 +56,7 @@ int connect_to(const char *path)
 	struct sockaddr_un address = address_of(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return -errno;
-	return fd;
+	return usable(fd, fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof(address)));
 }
 
 int send_all(int fd, const void *data, size_t size)
