@@ -57,7 +57,7 @@ static void look_at_device(const struct sweep_step *step, int dev,
 		state->resident = device_value(id, "resident");
 	sysfs_path(path, sizeof(path), id, "plugged_blocks");
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (read(fd, state->plugged, sizeof(state->plugged)) < 0)
+	if (fd < 0 || read(fd, state->plugged, sizeof(state->plugged)) < 0)
 		state->plugged[0] = ~0;
 	close(fd);
 }
