@@ -97,6 +97,7 @@ static int fill(const char *file, uint64_t size, uint64_t seed)
 		if (write(fd, chunk, length) != length)
 			err(2, "%s: writing at %llu", file, (unsigned long long)offset);
 	}
+	close(fd);
 	return 0;
 }
 
@@ -123,6 +124,7 @@ static int verify(const char *file, uint64_t size, uint64_t seed)
 		     (unsigned long long)(offset + i * sizeof(*is)),
 		     (unsigned long long)is[i], (unsigned long long)expected[i]);
 	}
+	close(fd);
 	return 0;
 }
 
@@ -180,6 +182,8 @@ static int busy(uint64_t size, const char *file, uint64_t pause_ms)
 	/* It may be killed for want of memory before. */
 	if (read(done[0], &byte, 1) != 1)
 		errx(2, "it ended in its first round");
+	close(done[0]);
+	close(fd);
 	return 0;
 }
 

@@ -113,6 +113,8 @@ int main(void)
 	int zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 	void *memory;
 
+	if (zero < 0)
+		err(1, "/dev/zero");
 	set_up(&setup, &memory);
 	ask_for(64 * MIB);
 	request(VIRTIO_MEM_REQ_PLUG, 0, 16, VIRTIO_MEM_RESP_ACK);
