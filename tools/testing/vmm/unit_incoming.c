@@ -53,6 +53,8 @@ static int put_together(struct tape *tape, const struct piece *pieces, unsigned 
 	struct stream_writer *writer = calloc(1, sizeof(*writer));
 	int ret;
 
+	if (!writer)
+		return -ENOMEM;
 	tape->size = 0;
 	writer->write = tape_write;
 	writer->owner = tape;

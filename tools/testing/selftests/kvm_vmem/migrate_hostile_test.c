@@ -60,6 +60,8 @@ static int take_apart(stream_data *self)
 	struct stream_reader *reader = calloc(1, sizeof(*reader));
 	int ret;
 
+	if (!reader)
+		return -ENOMEM;
 	self->fd = open(SAVED, O_RDONLY | O_CLOEXEC);
 	reader->read = file_read;
 	reader->owner = &self->fd;
@@ -95,9 +97,12 @@ static int take_apart(stream_data *self)
 static int put_together(const struct piece *pieces, unsigned int nb)
 {
 	struct stream_writer *writer = calloc(1, sizeof(*writer));
-	int fd = open(SAVED, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600), ret;
 	unsigned int i;
+	int fd, ret;
 
+	if (!writer)
+		return -ENOMEM;
+	fd = open(SAVED, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	writer->write = file_write;
 	writer->owner = &fd;
 	ret = stream_write_preface(writer);
