@@ -133,7 +133,7 @@ TEST_F(tracepoints, tell_of_actions_and_of_why_they_were_refused)
 
 TEST_F(tracepoints, tell_what_a_restored_device_was_to_be)
 {
-	uint64_t plugged[2048 / 64] = { 1 };
+	const uint64_t plugged[2048 / 64] = { 1 };
 	struct kvm_vmem_get_config config;
 	struct kvm_vmem_set_bitmap set;
 

@@ -59,6 +59,8 @@ static const struct run *plugged, *data;
 
 static int noted_open(const char *path, int flags)
 {
+	if (!noted.error)
+		return 0;
 	errno = noted.error;
 	return -1;
 }
@@ -360,7 +362,7 @@ TEST_F(library, a_device_is_restored_from_the_guest_s_form)
 		.plugged_size = htole64(9 * BLOCK), .requested_size = htole64(3 * BLOCK),
 	};
 	static const struct run none[] = { {} };
-	uint64_t bitmap[1];
+	const uint64_t bitmap[1] = { 0 };
 
 	plugged = none;
 	ASSERT_EQ(0, kvm_vmem_restore(3, &config, bitmap));
@@ -384,7 +386,7 @@ TEST_F(library, a_restore_that_fails_puts_the_requested_size_back)
 		.plugged_size = htole64(2 * BLOCK), .requested_size = htole64(3 * BLOCK),
 	};
 	static const struct run none[] = { {} };
-	uint64_t bitmap[1];
+	const uint64_t bitmap[1] = { 0 };
 
 	plugged = none;
 	noted.set_error = EDOM;
