@@ -10,6 +10,7 @@ analysis_needs() {
 	cmd:clang-tidy-22|clang-tidy-22|to check the tools
 	installed:libclang-rt-22-dev|libclang-rt-22-dev|for the sanitizers' headers, as clang-tidy reads them
 	cmd:python3|python3|for coccinelle's scripts
+	installed:libpython3-dev|libpython3-dev|for coccinelle, which looks for it by that name
 	cmd:cppcheck|cppcheck|to check the tools
 	END
 }
