@@ -14,8 +14,9 @@
 #include "vmem.h"
 
 #define MAX_ARGUMENTS 32
-/* Of /proc/net/unix: it listens (__SO_ACCEPTCON of the kernel). */
-#define LISTENS (1 << 16)
+/* Of /proc/net/unix (__SO_ACCEPTCON of the kernel), and of /proc/net/tcp (TCP_LISTEN). */
+#define UNIX_LISTENS (1 << 16)
+#define TCP_LISTENS 10
 
 int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char *control, ...)
 {
@@ -41,31 +42,66 @@ int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char
 }
 
 /* What the kernel says of it: a connection, made to see, would be the only one. */
-static bool somebody_listens(const char *path)
+static bool is_in_table(const char *table, bool (*is_it)(const char *line, const void *what),
+			const void *what)
 {
-	FILE *sockets = fopen("/proc/net/unix", "r");
-	unsigned int flags;
-	char line[256], at[128];
+	FILE *sockets = fopen(table, "r");
 	bool found = false;
+	char line[256];
 
 	while (sockets && !found && fgets(line, sizeof(line), sockets))
-		found = sscanf(line, "%*s %*x %*x %x %*x %*x %*u %127s", &flags, at) == 2 &&
-			flags & LISTENS && !strcmp(at, path);
+		found = is_it(line, what);
 	if (sockets)
 		fclose(sockets);
 	return found;
 }
 
-int wait_for_socket(const char *path, int seconds)
+static bool is_unix_listener(const char *line, const void *path)
+{
+	unsigned int flags;
+	char at[128];
+
+	return sscanf(line, "%*s %*x %*x %x %*x %*x %*u %127s", &flags, at) == 2 &&
+	       flags & UNIX_LISTENS && !strcmp(at, path);
+}
+
+static bool is_tcp_listener(const char *line, const void *port)
+{
+	unsigned int at, state;
+
+	return sscanf(line, "%*u: %*[0-9A-F]:%x %*[0-9A-F]:%*x %x", &at, &state) == 2 &&
+	       state == TCP_LISTENS && at == *(const unsigned int *)port;
+}
+
+static int wait_for_listener(const char *const *tables,
+			     bool (*is_it)(const char *line, const void *what),
+			     const void *what, int seconds)
 {
 	time_t end = time(NULL) + seconds;
+	const char *const *table;
 
-	while (!somebody_listens(path)) {
+	for (;;) {
+		for (table = tables; *table; table++)
+			if (is_in_table(*table, is_it, what))
+				return 0;
 		if (time(NULL) > end)
 			return -ETIMEDOUT;
 		usleep(20000);
 	}
-	return 0;
+}
+
+int wait_for_socket(const char *path, int seconds)
+{
+	static const char *const tables[] = { "/proc/net/unix", NULL };
+
+	return wait_for_listener(tables, is_unix_listener, path, seconds);
+}
+
+int wait_for_port(unsigned int port, int seconds)
+{
+	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6", NULL };
+
+	return wait_for_listener(tables, is_tcp_listener, &port, seconds);
 }
 
 int work_check(struct linux_guest *guest, uint64_t *rounds, uint64_t *busies)

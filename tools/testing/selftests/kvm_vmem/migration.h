@@ -59,8 +59,9 @@ struct vmm_kind {
 int vmm_start(struct linux_guest *guest, const struct vmm_kind *kind, const char *control, ...)
 	__attribute__((sentinel));
 
-/* Waits until somebody listens at a Unix socket there. */
+/* Wait until somebody listens at a Unix socket there, or at a TCP port of any address. */
 int wait_for_socket(const char *path, int seconds);
+int wait_for_port(unsigned int port, int seconds);
 
 /**
  * work_check() - have the guest check all that it has
