@@ -13,6 +13,7 @@
 #define MOST_HUGETLB	(64 * MIB)	/* as the pool is small */
 #define MOST_BLOCKS	(1ULL << 22)
 #define MOST_PAGES	(1ULL << 16)	/* that are looked at for being dirty */
+/* Where the host's end depends on its CPU and on its page tables' levels. */
 #define KNOWN_ADDRESSES	(1ULL << 45)
 
 static const struct model_mapping *mapping_of(const struct model *model, const struct op *op,
@@ -63,7 +64,7 @@ static bool accepts_own(const struct model *model, const struct op *op)
 
 	if (op->args[OWN_VM] >= NR_VMS || !device->is_setup || !id ||
 	    id >= model->config.nr_memslot_ids || offset % MEMORY_PAGE ||
-	    offset >= device->region || device->addr + offset >= model->config.max_gpa)
+	    offset >= device->region || device->addr + offset >= KNOWN_ADDRESSES)
 		return false;
 	vm = model->vms[op->args[OWN_VM]];
 	return vm->nr_own < MODEL_MAX_OWN && !has_own(vm, id) && !is_known_id(model, vm, id);
@@ -128,7 +129,6 @@ static bool accepts_attach(const struct model *model, const struct op *op)
 	    op->args[ATTACH_ID] > UINT32_MAX || op->args[ATTACH_SPACES] > UINT32_MAX ||
 	    op->args[ATTACH_FLAGS] > UINT32_MAX || op->args[ATTACH_RESERVED] > UINT32_MAX)
 		return false;
-	/* Where the host's addresses end is not known so exactly. */
 	if (device->addr + device->region > KNOWN_ADDRESSES &&
 	    device->addr + device->region <= model->config.max_gpa)
 		return false;

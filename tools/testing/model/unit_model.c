@@ -196,6 +196,14 @@ TEST_F(a_model, needs_the_steps_in_their_order)
 	test_error(EBADF, "info 0");
 }
 
+TEST_F(a_model, does_not_say_where_addresses_of_the_host_end)
+{
+	test_says("open 0");
+	test_says("setup 0 flags=10 addr=0x100014d200000 region=0x7000000");
+	test_not_accepted("own 0 id=34");
+	test_not_accepted("attach 0");
+}
+
 TEST_F(a_model, allows_each_errno_of_a_call_with_several_faults)
 {
 	test_says("open 0");
