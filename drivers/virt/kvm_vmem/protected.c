@@ -214,6 +214,17 @@ out:
 	return ret;
 }
 
+/*
+ * Nothing around a page is mapped with it: each is asked for by itself. Without this, though,
+ * page faults would need mmap_lock: from Linux 6.4 on the lock of the VMA is enough, but only
+ * where this is there (vmf_can_call_fault()).
+ */
+static vm_fault_t kvm_vmem_vma_map_pages(struct vm_fault *vmf, pgoff_t first,
+					 pgoff_t last)
+{
+	return 0;
+}
+
 static void kvm_vmem_vma_open(struct vm_area_struct *vma)
 {
 	kvm_vmem_get(vma->vm_private_data);
@@ -237,6 +248,7 @@ static const struct vm_operations_struct kvm_vmem_vm_ops = {
 	.open = kvm_vmem_vma_open,
 	.close = kvm_vmem_vma_close,
 	.fault = kvm_vmem_vma_fault,
+	.map_pages = kvm_vmem_vma_map_pages,
 #ifdef CONFIG_NUMA
 	.set_policy = kvm_vmem_vma_set_policy,
 #endif
