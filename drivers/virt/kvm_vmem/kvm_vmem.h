@@ -16,8 +16,9 @@
  *	    mmap_lock, KVM's slots_lock and the locks below them
  *	  inode locks of a backing file
  *
- * kvm_vmem.lock is never taken under mmap_lock. sysfs and debugfs callbacks take
- * it, so that it is not held while their files are removed.
+ * kvm_vmem.lock is never taken under mmap_lock or a VMA's lock, under which page
+ * faults come. sysfs and debugfs callbacks take it, so that it is not held while
+ * their files are removed.
  */
 #ifndef _KVM_VMEM_H
 #define _KVM_VMEM_H

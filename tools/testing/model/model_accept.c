@@ -13,7 +13,7 @@
 #define MOST_HUGETLB	(64 * MIB)	/* as the pool is small */
 #define MOST_BLOCKS	(1ULL << 22)
 #define MOST_PAGES	(1ULL << 16)	/* that are looked at for being dirty */
-/* Where the host's end depends on its CPU and on its page tables' levels. */
+/* Whether KVM takes those beyond depends on the host's CPU and levels of page tables. */
 #define KNOWN_ADDRESSES	(1ULL << 45)
 
 static const struct model_mapping *mapping_of(const struct model *model, const struct op *op,
