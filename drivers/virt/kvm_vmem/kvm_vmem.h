@@ -374,11 +374,10 @@ void kvm_vmem_protected_discard(struct kvm_vmem *dev, u64 offset, u64 size);
 int kvm_vmem_protected_populate(struct kvm_vmem *dev, u64 offset, u64 size,
 				int (*stop)(void *arg), void *arg);
 u64 kvm_vmem_protected_resident(struct kvm_vmem *dev);
-int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma);
-loff_t kvm_vmem_protected_llseek(struct kvm_vmem *dev, loff_t offset,
+int kvm_vmem_protected_mmap(struct file *mapped, struct vm_area_struct *vma);
+loff_t kvm_vmem_protected_llseek(struct file *opened, loff_t offset,
 				 int whence);
-unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
-						   struct file *file,
+unsigned long kvm_vmem_protected_get_unmapped_area(struct file *file,
 						   unsigned long addr,
 						   unsigned long len,
 						   unsigned long pgoff,

@@ -443,25 +443,6 @@ static __poll_t kvm_vmem_fops_poll(struct file *file, poll_table *wait)
 	return atomic64_read(&dev->size_changes) ? EPOLLIN | EPOLLRDNORM : 0;
 }
 
-static loff_t kvm_vmem_fops_llseek(struct file *file, loff_t offset, int whence)
-{
-	return kvm_vmem_protected_llseek(file->private_data, offset, whence);
-}
-
-static int kvm_vmem_fops_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	return kvm_vmem_protected_mmap(file->private_data, vma);
-}
-
-static unsigned long
-kvm_vmem_fops_get_unmapped_area(struct file *file, unsigned long addr,
-				unsigned long len, unsigned long pgoff,
-				unsigned long flags)
-{
-	return kvm_vmem_protected_get_unmapped_area(file->private_data, file,
-						    addr, len, pgoff, flags);
-}
-
 static const struct file_operations kvm_vmem_fops = {
 	.owner = THIS_MODULE,
 	.open = kvm_vmem_fops_open,
@@ -470,9 +451,9 @@ static const struct file_operations kvm_vmem_fops = {
 	.compat_ioctl = compat_ptr_ioctl,
 	.read = kvm_vmem_fops_read,
 	.poll = kvm_vmem_fops_poll,
-	.llseek = kvm_vmem_fops_llseek,
-	.mmap = kvm_vmem_fops_mmap,
-	.get_unmapped_area = kvm_vmem_fops_get_unmapped_area,
+	.llseek = kvm_vmem_protected_llseek,
+	.mmap = kvm_vmem_protected_mmap,
+	.get_unmapped_area = kvm_vmem_protected_get_unmapped_area,
 };
 
 static struct miscdevice kvm_vmem_miscdev = {

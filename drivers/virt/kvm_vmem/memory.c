@@ -19,32 +19,12 @@ static int kvm_vmem_memory_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
-static loff_t kvm_vmem_memory_llseek(struct file *file, loff_t offset,
-				     int whence)
-{
-	return kvm_vmem_protected_llseek(file->private_data, offset, whence);
-}
-
-static int kvm_vmem_memory_mmap(struct file *file, struct vm_area_struct *vma)
-{
-	return kvm_vmem_protected_mmap(file->private_data, vma);
-}
-
-static unsigned long
-kvm_vmem_memory_get_unmapped_area(struct file *file, unsigned long addr,
-				  unsigned long len, unsigned long pgoff,
-				  unsigned long flags)
-{
-	return kvm_vmem_protected_get_unmapped_area(file->private_data, file,
-						    addr, len, pgoff, flags);
-}
-
 static const struct file_operations kvm_vmem_memory_fops = {
 	.owner = THIS_MODULE,
 	.release = kvm_vmem_memory_release,
-	.llseek = kvm_vmem_memory_llseek,
-	.mmap = kvm_vmem_memory_mmap,
-	.get_unmapped_area = kvm_vmem_memory_get_unmapped_area,
+	.llseek = kvm_vmem_protected_llseek,
+	.mmap = kvm_vmem_protected_mmap,
+	.get_unmapped_area = kvm_vmem_protected_get_unmapped_area,
 };
 
 /**

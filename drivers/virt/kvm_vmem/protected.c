@@ -255,8 +255,8 @@ static const struct vm_operations_struct kvm_vmem_vm_ops = {
 };
 
 /**
- * kvm_vmem_protected_mmap - map a device
- * @dev: the device
+ * kvm_vmem_protected_mmap - map a device, as a file operation
+ * @mapped: the device's file or one of its memory; the device is its private data
  * @vma: the mapping: any part of the region, shared, not executable
  *
  * VM_DONTEXPAND also keeps khugepaged and MADV_COLLAPSE away, which would bring
@@ -267,8 +267,9 @@ static const struct vm_operations_struct kvm_vmem_vm_ops = {
  * Return: 0; -ENODEV before SETUP or with user backing, -EINVAL for a private
  * mapping or one beyond the region, -EACCES for an executable one.
  */
-int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma)
+int kvm_vmem_protected_mmap(struct file *mapped, struct vm_area_struct *vma)
 {
+	struct kvm_vmem *dev = mapped->private_data;
 	/* Pairs with the smp_store_release() of SETUP. */
 	struct file *file = smp_load_acquire(&dev->mappable);
 	u64 size = vma->vm_end - vma->vm_start;
@@ -299,8 +300,7 @@ int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma)
 
 /**
  * kvm_vmem_protected_get_unmapped_area - find a place that suits huge pages
- * @dev: the device
- * @file: its file
+ * @file: as for kvm_vmem_protected_mmap()
  * @addr: as for the file operation
  * @len: as for the file operation
  * @pgoff: as for the file operation
@@ -309,13 +309,13 @@ int kvm_vmem_protected_mmap(struct kvm_vmem *dev, struct vm_area_struct *vma)
  * Return: an address that is congruent to the guest physical address modulo
  * 1 GiB, as KVM needs it for pages up to that size; or an errno.
  */
-unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
-						   struct file *file,
+unsigned long kvm_vmem_protected_get_unmapped_area(struct file *file,
 						   unsigned long addr,
 						   unsigned long len,
 						   unsigned long pgoff,
 						   unsigned long flags)
 {
+	struct kvm_vmem *dev = file->private_data;
 	unsigned long found, want, padded;
 
 	/* Pairs with the smp_store_release() of SETUP. */
@@ -331,17 +331,17 @@ unsigned long kvm_vmem_protected_get_unmapped_area(struct kvm_vmem *dev,
 }
 
 /**
- * kvm_vmem_protected_llseek - find what has memory
- * @dev: the device
+ * kvm_vmem_protected_llseek - find what has memory, as a file operation
+ * @opened: as for kvm_vmem_protected_mmap()
  * @offset: where to begin, in the region
  * @whence: SEEK_DATA or SEEK_HOLE
  *
  * Return: an offset in the region; -ENXIO if there is none, -ESPIPE before SETUP
  * or with user backing, -EINVAL for another @whence.
  */
-loff_t kvm_vmem_protected_llseek(struct kvm_vmem *dev, loff_t offset,
-				 int whence)
+loff_t kvm_vmem_protected_llseek(struct file *opened, loff_t offset, int whence)
 {
+	struct kvm_vmem *dev = opened->private_data;
 	/* Pairs with the smp_store_release() of SETUP. */
 	struct file *file = smp_load_acquire(&dev->mappable);
 
