@@ -5,21 +5,11 @@
  */
 #include <linux/types.h>
 
-#include "mini.h"
+#include "pvclock.h"
 
 #define KVM_CPUID		0x40000000
 #define KVM_CPUID_FEATURES	0x40000001
 #define KVM_FEATURE_CLOCKSOURCE2	(1 << 3)
-#define MSR_KVM_SYSTEM_TIME_NEW	0x4b564d01
-
-/* The ABI of Documentation/virt/kvm/x86/msr.rst */
-struct pvclock_vcpu_time_info {
-	uint32_t version, pad0;
-	uint64_t tsc_timestamp, system_time;
-	uint32_t tsc_to_system_mul;
-	int8_t tsc_shift;
-	uint8_t flags, pad[2];
-} __aligned(32);
 
 static struct pvclock_vcpu_time_info clock;
 
@@ -27,12 +17,6 @@ static void cpuid(uint32_t leaf, uint32_t regs[4])
 {
 	asm volatile("cpuid" : "=a"(regs[0]), "=b"(regs[1]), "=c"(regs[2]), "=d"(regs[3])
 		     : "a"(leaf), "c"(0));
-}
-
-static void write_msr(uint32_t msr, uint64_t value)
-{
-	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
-		     : "memory");
 }
 
 /* Its numbers are kept; the page is the VMM's to write no longer. */

@@ -81,6 +81,12 @@ static inline uint8_t in8(uint16_t port)
 	return value;
 }
 
+static inline void write_msr(uint32_t msr, uint64_t value)
+{
+	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+		     : "memory");
+}
+
 /* One access of the width asked for, whatever the compiler thinks of it. */
 #define MMIO_ACCESSORS(bits, suffix, reg) \
 static inline uint##bits##_t mmio_read##bits(uint64_t addr) \

@@ -11,9 +11,8 @@
  */
 #include <linux/types.h>
 
+#include "pvclock.h"
 #include "work.h"
-
-#define MSR_KVM_SYSTEM_TIME_NEW	0x4b564d01
 
 #define APIC		0xfee00000ULL
 #define APIC_SVR	(APIC + 0xf0)
@@ -27,15 +26,6 @@
 
 #define PVCLOCK_TSC_STABLE	1
 #define MOST_SKEW_NS		100000
-
-/* The ABI of Documentation/virt/kvm/x86/msr.rst */
-struct pvclock_vcpu_time_info {
-	uint32_t version, pad0;
-	uint64_t tsc_timestamp, system_time;
-	uint32_t tsc_to_system_mul;
-	int8_t tsc_shift;
-	uint8_t flags, pad[2];
-} __aligned(32);
 
 static struct pvclock_vcpu_time_info clock;
 static uint64_t last_tsc, last_time;
@@ -65,10 +55,7 @@ static uint64_t read_clock(uint64_t *pair)
 
 void clocks_set(void)
 {
-	uint64_t value = (uint64_t)&clock | 1;
-
-	asm volatile("wrmsr" : : "c"(MSR_KVM_SYSTEM_TIME_NEW), "a"((uint32_t)value),
-		     "d"((uint32_t)(value >> 32)) : "memory");
+	write_msr(MSR_KVM_SYSTEM_TIME_NEW, (uint64_t)&clock | 1);
 	mmio_write32(APIC_SVR, SVR_ENABLE);
 	mmio_write32(APIC_LVT_TIMER, LVT_MASKED | 0x31);
 	/* It takes minutes to get to zero. */

@@ -36,11 +36,6 @@ static const struct {
 
 static uint8_t fx[512] __aligned(16), fx_before[512] __aligned(16);
 
-static void write_msr(uint32_t msr, uint64_t value)
-{
-	asm volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)));
-}
-
 static uint64_t read_msr(uint32_t msr)
 {
 	uint32_t low, high;
