@@ -18,6 +18,17 @@
 /* That are left of a thousand. */
 #define MOST_OPS	10
 
+static struct episode one_thread(struct target *target)
+{
+	return (struct episode){
+		.target = target,
+		.nr_threads = 1,
+		.nr_slots = 4,
+		.nr_ops = 1000,
+		.seed = SEED,
+	};
+}
+
 /* Random episodes until there is a difference. Returns how many there were. */
 static unsigned int find(struct target *target, struct episode *episode)
 {
@@ -67,13 +78,7 @@ MISTAKE(unplugged_memory_not_given_back, MISTAKE_LEAK, "resident");
 FIXTURE_SETUP(mistake)
 {
 	fake_open(&self->target, variant->mistake);
-	self->episode = (struct episode){
-		.target = &self->target,
-		.nr_threads = 1,
-		.nr_slots = 4,
-		.nr_ops = 1000,
-		.seed = SEED,
-	};
+	self->episode = one_thread(&self->target);
 }
 
 FIXTURE_TEARDOWN(mistake)
@@ -138,13 +143,7 @@ FIXTURE(good) {
 FIXTURE_SETUP(good)
 {
 	fake_open(&self->target, MISTAKE_NONE);
-	self->episode = (struct episode){
-		.target = &self->target,
-		.nr_threads = 1,
-		.nr_slots = 4,
-		.nr_ops = 1000,
-		.seed = SEED,
-	};
+	self->episode = one_thread(&self->target);
 }
 
 FIXTURE_TEARDOWN(good)
