@@ -6,7 +6,8 @@
 #define KVM_VMEM_TEST_ACCESS_H
 
 #include <stdint.h>
-#include <unistd.h>
+
+#include "patience.h"
 
 /* Any thread may. Returns 0, or -SIGBUS or -SIGSEGV. */
 int try_read(const void *addr, uint64_t *value);
@@ -23,25 +24,5 @@ uint64_t cached_bytes(void *addr, uint64_t size);
 /* Errors are -errno. */
 int parameter_write(const char *name, const char *value);
 int parameter_read(const char *name, char *buf, size_t size);
-
-/*
- * Sooner or later: within a minute, as the host may be emulated and busy. No
- * test expects anything to be fast.
- */
-#define test_becomes(expected, expr) do { \
-	int tries_ = 6000; \
-\
-	while ((expr) != (expected) && tries_--) \
-		usleep(10000); \
-	ASSERT_EQ(expected, (expr)); \
-} while (0)
-
-#define test_at_most(limit, expr) do { \
-	int tries_ = 6000; \
-\
-	while ((expr) > (limit) && tries_--) \
-		usleep(10000); \
-	ASSERT_GE(limit, (expr)); \
-} while (0)
 
 #endif /* KVM_VMEM_TEST_ACCESS_H */

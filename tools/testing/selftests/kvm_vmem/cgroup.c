@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "slowness.h"
+#include "patience.h"
 #include "vmem.h"
 
 #define PRINTK "/proc/sys/kernel/printk"
@@ -47,15 +47,11 @@ int cgroup_create(struct cgroup *cgroup, const char *name)
  */
 int cgroup_destroy(struct cgroup *cgroup)
 {
-	unsigned int tries = 1000 * SLOWNESS;
+	int ret;
 
 	close(cgroup->max);
-	while (rmdir(cgroup->path)) {
-		if (errno != EBUSY || !tries--)
-			return -errno;
-		usleep(10000);
-	}
-	return 0;
+	becomes((ret = rmdir(cgroup->path) ? -errno : 0) != -EBUSY, 10 * SLOWNESS);
+	return ret;
 }
 
 int cgroup_enter(const struct cgroup *cgroup)

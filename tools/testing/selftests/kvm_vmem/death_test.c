@@ -134,9 +134,9 @@ static void try_removal(death_data *self)
 	usleep(200);
 }
 
-static void wait_us(death_data *self, uint64_t us)
+static void wait_us(death_data *self, unsigned int us)
 {
-	uint64_t end = now_us() + us;
+	int64_t end = now_us() + us;
 
 	do
 		try_removal(self);
@@ -179,7 +179,7 @@ static bool has_come(struct doomed *doomed, enum moment moment)
 static void wait_for(death_data *self, enum moment moment, unsigned int *seed)
 {
 	struct doomed *doomed = self->doomed;
-	uint64_t end = now_us() + 3000000 * SLOWNESS;
+	int64_t end = now_us() + 3000000 * SLOWNESS;
 
 	if (moment == MOMENT_SETUP) {
 		wait_us(self, pick(seed, 30000 * SLOWNESS));

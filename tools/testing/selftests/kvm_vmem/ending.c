@@ -8,10 +8,10 @@
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "slowness.h"
+#include "patience.h"
+#include "vmem.h"
 
 int module_remove(void)
 {
@@ -25,11 +25,9 @@ int module_load(void)
 
 int module_remove_soon(void)
 {
-	unsigned int tries = 600 * SLOWNESS;
 	int ret;
 
-	while ((ret = module_remove()) == -EAGAIN && tries--)
-		usleep(100000);
+	becomes((ret = module_remove()) != -EAGAIN, 60 * SLOWNESS);
 	return ret;
 }
 
@@ -60,10 +58,8 @@ unsigned int pick(unsigned int *seed, unsigned int nr)
 	return rand_r(seed) % nr;
 }
 
-uint64_t now_us(void)
+/* Files may be closed by a task that is still to run: a kill -9 is waited for. */
+bool all_gone(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
+	return becomes(!count_devices() && !module_refcount(), 60 * SLOWNESS);
 }

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * What tests of the end have in common: to remove the module and load it again, and to
- * wait for processes.
+ * wait for processes and for what they leave.
  */
 #ifndef KVM_VMEM_TEST_ENDING_H
 #define KVM_VMEM_TEST_ENDING_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 /* Without waiting: 0, -EAGAIN while it is in use, or -errno. */
 int module_remove(void);
@@ -29,6 +28,7 @@ unsigned int environment(const char *name, unsigned int otherwise);
 /* The next of the random numbers that @seed begins, below @nr. */
 unsigned int pick(unsigned int *seed, unsigned int nr);
 
-uint64_t now_us(void);
+/* No device is left, nor anybody who uses the module; which may take its time. */
+bool all_gone(void);
 
 #endif /* KVM_VMEM_TEST_ENDING_H */

@@ -72,7 +72,7 @@ static void *change_cpus(void *arg)
 
 TEST_F_TIMEOUT(hotplug, of_cpus_does_no_harm_to_preallocation, 600 * SLOWNESS)
 {
-	uint64_t end = now_us() + environment("KVM_VMEM_SECONDS", 5) * 1000000ULL;
+	int64_t end = now_us() + environment("KVM_VMEM_SECONDS", 5) * 1000000LL;
 	struct rig *rig = &self->rig;
 	unsigned int nr = 0;
 

@@ -31,19 +31,6 @@ FIXTURE_SETUP(lifecycle)
 	test_ok(rig_create(&self->rig, &options));
 }
 
-/* Files may be closed by a task that is still to run: a kill -9 is waited for. */
-static bool all_gone(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < 600; i++) {
-		if (!count_devices() && !module_refcount())
-			return true;
-		usleep(100000);
-	}
-	return false;
-}
-
 FIXTURE_TEARDOWN(lifecycle)
 {
 	rig_destroy(&self->rig);

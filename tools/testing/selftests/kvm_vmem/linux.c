@@ -15,8 +15,9 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "patience.h"
 
 /* What the guest's init says at the beginning of a line. */
 #define READY "\n@ready\n"
@@ -26,14 +27,6 @@
 
 /* Of each, for who wants to know why a test failed. */
 #define EXPLAINED_LINES 40
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
-}
 
 static void run_vmm(const char *const argv[], int pairs[NR_PAIRS][2], pid_t parent)
 {
@@ -265,17 +258,12 @@ int64_t linux_memtotal(struct linux_guest *guest)
 
 int linux_wait_memtotal(struct linux_guest *guest, int64_t memtotal, int seconds)
 {
-	time_t end = time(NULL) + seconds;
-	int64_t has;
+	int64_t has = 0;
+	bool is_over = becomes((has = linux_memtotal(guest)) < 0 || has == memtotal, seconds);
 
-	for (;;) {
-		has = linux_memtotal(guest);
-		if (has < 0 || has == memtotal)
-			return has < 0 ? (int)has : 0;
-		if (time(NULL) > end)
-			return -ETIMEDOUT;
-		usleep(50000);
-	}
+	if (!is_over)
+		return -ETIMEDOUT;
+	return has < 0 ? (int)has : 0;
 }
 
 /* Takes notice of a VMM that has ended. */

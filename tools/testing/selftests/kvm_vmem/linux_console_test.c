@@ -8,6 +8,8 @@
 #include <sys/ioctl.h>
 #include <utmp.h>
 
+#include "patience.h"
+
 FIXTURE(console) {
 	struct linux_guest guest;
 };
@@ -28,14 +30,10 @@ FIXTURE_TEARDOWN(console)
 /* Until as much was said as there is room for. */
 static bool is_full(int fd)
 {
-	int tries, length;
+	int length;
 
-	for (tries = 0; tries < 10 * LINUX_COMMAND_TIME; tries++) {
-		if (!ioctl(fd, FIONREAD, &length) && length > PIPE_SIZE / 2)
-			return true;
-		usleep(100000);
-	}
-	return false;
+	return becomes(!ioctl(fd, FIONREAD, &length) && length > PIPE_SIZE / 2,
+		       LINUX_COMMAND_TIME);
 }
 
 TEST_F(console, waits_for_who_reads_it)

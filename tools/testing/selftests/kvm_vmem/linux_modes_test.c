@@ -4,6 +4,8 @@
 
 #include <sys/stat.h>
 
+#include "patience.h"
+
 #define SOCKET "/tmp/control"
 
 FIXTURE(mode) {
@@ -47,14 +49,7 @@ static uint64_t plugged_size(char *said, size_t size)
 
 static int wait_plugged(uint64_t plugged, char *said, size_t size)
 {
-	int tries;
-
-	for (tries = 0; tries < 10 * LINUX_RESIZE_TIME; tries++) {
-		if (plugged_size(said, size) == plugged)
-			return 0;
-		usleep(100000);
-	}
-	return -ETIMEDOUT;
+	return becomes(plugged_size(said, size) == plugged, LINUX_RESIZE_TIME) ? 0 : -ETIMEDOUT;
 }
 
 /* Bytes of memory that the VMM's process has, with the guest's. */

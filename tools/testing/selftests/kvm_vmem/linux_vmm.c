@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "vmem.h"
 
 #define MAX_ARGUMENTS 32
@@ -104,18 +105,11 @@ uint64_t linux_number(int id, const char *name)
 
 int linux_wait_file(int id, const char *name, uint64_t value, int seconds)
 {
-	time_t end = time(NULL) + seconds;
 	uint64_t has;
-	int ret;
+	int ret = 0;
+	bool is_over = becomes((ret = sysfs_read_u64(id, name, &has)) || has == value, seconds);
 
-	for (;;) {
-		ret = sysfs_read_u64(id, name, &has);
-		if (ret || has == value)
-			return ret;
-		if (time(NULL) > end)
-			return -ETIMEDOUT;
-		usleep(50000);
-	}
+	return is_over ? ret : -ETIMEDOUT;
 }
 
 /* Up to the newline, which the VMM sends last. */

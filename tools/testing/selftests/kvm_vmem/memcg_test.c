@@ -329,16 +329,12 @@ FIXTURE_SETUP(memcg_of_others)
 
 FIXTURE_TEARDOWN(memcg_of_others)
 {
-	unsigned int tries = 600 * SLOWNESS;
-
 	EXPECT_EQ(0, waitpid(self->bystander, NULL, WNOHANG));
 	kill(self->bystander, SIGKILL);
 	waitpid(self->bystander, NULL, 0);
 	EXPECT_EQ(0, cgroup_destroy(&self->cgroup));
 	console_restore(self->console);
-	while (nr_dying_cgroups() && tries--)
-		usleep(100000);
-	EXPECT_EQ(0, nr_dying_cgroups());
+	EXPECT_TRUE(becomes(!nr_dying_cgroups(), 60 * SLOWNESS));
 }
 
 /* Returns only if it is not killed. */

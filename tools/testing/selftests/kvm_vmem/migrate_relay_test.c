@@ -6,6 +6,7 @@
 #include "harness.h"
 
 #include "migration.h"
+#include "patience.h"
 #include "stream.h"
 
 #define ENDED 0
@@ -93,16 +94,12 @@ TEST_F(pair, without_the_answer_the_guest_stays)
 /* The source has the answer; that it goes is not known to arrive. */
 TEST_F(pair, cut_apart_at_the_handover_nobody_runs_until_somebody_decides)
 {
-	int tries = 100 * MIGRATION_TIME;
-
 	self->relay.cut_answers = sizeof(struct stream_section);
 	migrate_by_relay(&group);
 	guest_eq(&self->target, FAILED, linux_wait_exit(&self->target, MIGRATION_TIME));
-	do {
-		usleep(10000);
-		ASSERT_EQ(0, linux_control(MIGRATION_SOURCE, "migrate-status", self->said,
-					   sizeof(self->said)));
-	} while (strstr(self->said, "\"state\":\"handover\"") && --tries);
+	ASSERT_TRUE(becomes(linux_control(MIGRATION_SOURCE, "migrate-status", self->said,
+					  sizeof(self->said)) ||
+			    !strstr(self->said, "\"state\":\"handover\""), MIGRATION_TIME));
 	/* Unless it could not even be told. */
 	if (strstr(self->said, "\"state\":\"undecided\""))
 		ASSERT_EQ(0, linux_control(MIGRATION_SOURCE, "resume", self->said,

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "vmem.h"
 
 #define MAX_ARGUMENTS 32
@@ -73,35 +74,17 @@ static bool is_tcp_listener(const char *line, const void *port)
 	       state == TCP_LISTENS && at == *(const unsigned int *)port;
 }
 
-static int wait_for_listener(const char *const *tables,
-			     bool (*is_it)(const char *line, const void *what),
-			     const void *what, int seconds)
-{
-	time_t end = time(NULL) + seconds;
-	const char *const *table;
-
-	for (;;) {
-		for (table = tables; *table; table++)
-			if (is_in_table(*table, is_it, what))
-				return 0;
-		if (time(NULL) > end)
-			return -ETIMEDOUT;
-		usleep(20000);
-	}
-}
-
 int wait_for_socket(const char *path, int seconds)
 {
-	static const char *const tables[] = { "/proc/net/unix", NULL };
-
-	return wait_for_listener(tables, is_unix_listener, path, seconds);
+	return becomes(is_in_table("/proc/net/unix", is_unix_listener, path), seconds) ?
+		       0 : -ETIMEDOUT;
 }
 
 int wait_for_port(unsigned int port, int seconds)
 {
-	static const char *const tables[] = { "/proc/net/tcp", "/proc/net/tcp6", NULL };
-
-	return wait_for_listener(tables, is_tcp_listener, &port, seconds);
+	return becomes(is_in_table("/proc/net/tcp", is_tcp_listener, &port) ||
+		       is_in_table("/proc/net/tcp6", is_tcp_listener, &port), seconds) ?
+		       0 : -ETIMEDOUT;
 }
 
 int work_check(struct linux_guest *guest, uint64_t *rounds, uint64_t *busies)
@@ -146,17 +129,12 @@ uint64_t number_in(const char *json, const char *name)
 int wait_migrate_state(const char *control, const char *state, char *said, size_t size,
 		       int seconds)
 {
-	time_t end = time(NULL) + seconds;
 	char member[64];
-	int ret;
+	bool is_over;
+	int ret = 0;
 
 	snprintf(member, sizeof(member), "\"state\":\"%s\"", state);
-	for (;;) {
-		ret = linux_control(control, "migrate-status", said, size);
-		if (ret || strstr(said, member))
-			return ret;
-		if (time(NULL) > end)
-			return -ETIMEDOUT;
-		usleep(50000);
-	}
+	is_over = becomes((ret = linux_control(control, "migrate-status", said, size)) ||
+			  strstr(said, member), seconds);
+	return is_over ? ret : -ETIMEDOUT;
 }

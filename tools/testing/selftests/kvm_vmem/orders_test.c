@@ -16,6 +16,7 @@
 #include "actor.h"
 #include "counts.h"
 #include "ending.h"
+#include "patience.h"
 
 #define DEFAULT_ORDERS (SLOWNESS > 1 ? 12 : 40)
 #define NR_ORDERS 1135
@@ -99,13 +100,9 @@ static bool has(const char *done, char action, char death)
 	return !strchr(done, action) && !strchr(done, death);
 }
 
-static bool becomes(int expected, int (*count)(void))
+static bool come_to(int expected, int (*count)(void))
 {
-	unsigned int tries = 600 * SLOWNESS;
-
-	while (count() != expected && tries--)
-		usleep(tries > 500 * SLOWNESS ? 2000 : 100000);
-	return count() == expected;
+	return becomes(count() == expected, 60 * SLOWNESS);
 }
 
 /* What there is has to follow from what was done. */
@@ -116,9 +113,9 @@ static const char *check(orders_data *self, const char *done)
 	/* The device keeps the VM, but not beyond its process. */
 	bool vm = !strchr(done, 'x') && (!strchr(done, 'v') || device);
 
-	if (!becomes(device, count_devices))
+	if (!come_to(device, count_devices))
 		return "the device";
-	if (!becomes(vm, count_vms))
+	if (!come_to(vm, count_vms))
 		return "the VM";
 	if ((device || (mapped && self->backing == BACKING_PROTECTED)) &&
 	    module_remove() != -EAGAIN)

@@ -403,19 +403,11 @@ static void join(struct racer *racers)
 		pthread_join(racers[i].thread, NULL);
 }
 
-static uint64_t seconds(void)
+static int seconds(void)
 {
 	const char *value = getenv("KVM_VMEM_SECONDS");
 
 	return value && atoi(value) > 0 ? atoi(value) : 5;
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
 /* Of all that is to be seen there was something. */
@@ -460,7 +452,8 @@ static bool has_raced(struct race *race)
 
 TEST_F_TIMEOUT(races, no_stale_byte_and_no_unplugged_memory, 600 * SLOWNESS)
 {
-	uint64_t end = now_ms() + seconds() * 1000, last = end + PATIENCE_MS, round = 0;
+	int64_t end = now_ms() + seconds() * 1000, last = end + PATIENCE_MS;
+	unsigned int round = 0;
 	struct race *race = &self->race;
 
 	test_ok(start(self->racers));

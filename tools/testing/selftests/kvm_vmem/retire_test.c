@@ -180,17 +180,10 @@ TEST_F(retire, needs_no_further_request)
 	ASSERT_LE(1, nr_events(self->listener));
 }
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
 TEST_F(retire, activity_postpones_it)
 {
-	uint64_t delay = 1500, start, begun, nr_quiet = 0;
+	int64_t delay = 1500, start, begun;
+	unsigned int nr_quiet = 0;
 
 	test_ok(sysfs_write(self->id, "retire_delay_ms", "1500"));
 	test_plug_memslots(2);

@@ -162,14 +162,6 @@ TEST_F(poll, of_violations)
 	ASSERT_EQ(0, close(fd));
 }
 
-static uint64_t milliseconds(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
 struct flood {
 	pthread_t thread;
 	char *memory;
@@ -188,7 +180,7 @@ static void *flood_with_violations(void *arg)
 TEST_F(poll, is_not_woken_for_each_of_many_violations)
 {
 	struct flood flood = { .memory = self->memory };
-	uint64_t begin = milliseconds(), took, nr_told = 0;
+	uint64_t begin = now_ms(), took, nr_told = 0;
 	int fd = open_to_poll(self->id, "violations");
 
 	ASSERT_LE(0, fd);
@@ -197,7 +189,7 @@ TEST_F(poll, is_not_woken_for_each_of_many_violations)
 	/* Many more violations than the kernel may tell of in the time. */
 	do {
 		nr_told += notified_within(fd, 100);
-		took = milliseconds() - begin;
+		took = now_ms() - begin;
 	} while (took < 1000 ||
 		 device_value(self->id, "violations") < took / 5);
 	__atomic_store_n(&flood.stop, true, __ATOMIC_RELAXED);

@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #include "access.h"
+#include "ending.h"
 #include "mappings.h"
 
 FIXTURE(worker_fault) {
@@ -74,18 +75,6 @@ static int serve_page(int uffd, void *page)
 	       madvise(page, 4096, MADV_DONTNEED) ? -errno : 0;
 }
 
-static bool all_gone(void)
-{
-	unsigned int i;
-
-	for (i = 0; i < 600 * SLOWNESS; i++) {
-		if (!count_devices() && !module_refcount())
-			return true;
-		usleep(100000);
-	}
-	return false;
-}
-
 FIXTURE_SETUP(worker_fault)
 {
 	ASSERT_EQ(0, count_devices());
@@ -114,16 +103,10 @@ TEST_F(worker_fault, of_a_page_that_is_not_there_is_served)
 static bool retire_is_over(uint32_t id)
 {
 	pid_t pid = fork();
-	unsigned int i;
 
 	if (!pid)
 		_exit(sysfs_write(id, "retire", "1") ? 1 : 0);
-	for (i = 0; i < 300 * SLOWNESS; i++) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return true;
-		usleep(100000);
-	}
-	return false;
+	return becomes(waitpid(pid, NULL, WNOHANG) == pid, 30 * SLOWNESS);
 }
 
 TEST_F(worker_fault, that_the_vmm_does_not_serve_is_not_waited_for)
@@ -185,16 +168,12 @@ static int die_with_unserved_page(struct rig *old, bool uffd_first)
 static bool vmm_dies(struct rig *old, bool uffd_first)
 {
 	pid_t pid = fork();
-	int status, i;
+	int status;
 
 	if (!pid)
 		_exit(die_with_unserved_page(old, uffd_first));
-	for (i = 0; i < 600 * SLOWNESS; i++) {
-		if (waitpid(pid, &status, WNOHANG) == pid)
-			return WIFEXITED(status) && !WEXITSTATUS(status);
-		usleep(100000);
-	}
-	return false;
+	return becomes(waitpid(pid, &status, WNOHANG) == pid, 60 * SLOWNESS) &&
+	       WIFEXITED(status) && !WEXITSTATUS(status);
 }
 
 TEST_F(worker_fault, does_not_keep_a_vmm_from_dying)
@@ -224,7 +203,6 @@ TEST_F(worker_fault, of_a_callers_buffer_does_not_hold_up_the_operator)
 	uint32_t id = self->rig.setup.out_id;
 	int uffd = open_uffd();
 	pthread_t thread;
-	unsigned int i;
 	pid_t pid;
 
 	ASSERT_LE(0, uffd);
@@ -237,12 +215,7 @@ TEST_F(worker_fault, of_a_callers_buffer_does_not_hold_up_the_operator)
 	pid = fork();
 	if (!pid)
 		_exit(sysfs_write(id, "requested_size", "0") ? 1 : 0);
-	for (i = 0; i < 300 * SLOWNESS; i++) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			break;
-		usleep(100000);
-	}
-	EXPECT_NE(300 * SLOWNESS, i);
+	EXPECT_TRUE(becomes(waitpid(pid, NULL, WNOHANG) == pid, 30 * SLOWNESS));
 	ASSERT_EQ(0, close(uffd));
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 	ASSERT_EQ(1, stalled.ret);
