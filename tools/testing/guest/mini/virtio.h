@@ -18,7 +18,7 @@
 #define VERSION_1	(1ULL << VIRTIO_F_VERSION_1)
 
 /* How long a device may take, emulated and on a busy machine. */
-#define PATIENCE_US	20000000
+#define PATIENCE_MS	20000
 
 /* What a device is told of its queue; any values. */
 struct virtio_queue {
