@@ -69,6 +69,9 @@ run:
 bench:
 	@tools/testing/bench/bench
 
+bench-quick:
+	@tools/testing/bench/bench --quick
+
 bench-charts:
 	@tools/testing/bench/bench --draw
 
@@ -94,6 +97,7 @@ help:
 	@echo 'make check-migrations   a stock guest with 2 GiB of 1 TiB migrated 20 times: an hour'
 	@echo 'make bench        what it costs and saves, beside its peers and the bars it has to'
 	@echo '                  meet: tables and charts, into Documentation/benchmarks'
+	@echo 'make bench-quick  those of them that take a quarter of an hour together'
 	@echo 'make bench-charts   only tables and charts, from the results that are there'
 	@echo 'make soak         everything at once, for MINUTES=60, on KERNEL=6.12'
 	@echo 'make model        random operations on the module and on a model of it, compared;'
@@ -111,5 +115,5 @@ help:
 	@echo 'tools/testing/lab/lab help    more about the emulated hosts'
 
 .PHONY: have-headers modules modules_install tools install clean docs deb unit check \
-	check-quick demo run bench bench-charts soak check-debug check-kills check-migrations \
-	model fuzz help
+	check-quick demo run bench bench-quick bench-charts soak check-debug check-kills \
+	check-migrations model fuzz help
