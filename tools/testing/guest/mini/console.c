@@ -6,27 +6,27 @@
 #define COM1_LSR	(COM1 + 5)
 #define LSR_THRE	0x20
 
-void *memcpy(void *to, const void *from, size_t size)
+void *memcpy(void *dest, const void *src, size_t n)
 {
-	void *start = to;
+	void *start = dest;
 
-	asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(size) : : "memory");
+	asm volatile("rep movsb" : "+D"(dest), "+S"(src), "+c"(n) : : "memory");
 	return start;
 }
 
-void *memset(void *to, int value, size_t size)
+void *memset(void *s, int c, size_t n)
 {
-	void *start = to;
+	void *start = s;
 
-	asm volatile("rep stosb" : "+D"(to), "+c"(size) : "a"(value) : "memory");
+	asm volatile("rep stosb" : "+D"(s), "+c"(n) : "a"(c) : "memory");
 	return start;
 }
 
-int memcmp(const void *a, const void *b, size_t size)
+int memcmp(const void *s1, const void *s2, size_t n)
 {
-	const uint8_t *x = a, *y = b;
+	const uint8_t *x = s1, *y = s2;
 
-	for (; size; size--, x++, y++) {
+	for (; n; n--, x++, y++) {
 		if (*x != *y)
 			return *x - *y;
 	}

@@ -107,9 +107,9 @@ MMIO_ACCESSORS(32, "l", "r")
 MMIO_ACCESSORS(64, "q", "r")
 
 /* The compiler calls them, too. */
-void *memcpy(void *to, const void *from, size_t size);
-void *memset(void *to, int value, size_t size);
-int memcmp(const void *a, const void *b, size_t size);
+void *memcpy(void *dest, const void *src, size_t n);
+void *memset(void *s, int c, size_t n);
+int memcmp(const void *s1, const void *s2, size_t n);
 bool streq(const char *a, const char *b);
 
 #endif /* MINI_H */
