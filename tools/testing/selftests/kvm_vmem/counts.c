@@ -385,7 +385,7 @@ static int compare(const struct counts *before, const struct counts *now,
 int counts_grown(const struct counts *before, bool all, uint64_t slack)
 {
 	/* What is freed by RCU or a worker takes its time. */
-	unsigned int tries = 100 * SLOWNESS;
+	unsigned int tries = 500 * SLOWNESS;
 	struct counts now;
 	int ret, grown;
 
