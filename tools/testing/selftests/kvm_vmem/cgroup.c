@@ -7,14 +7,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "cpus.h"
 #include "patience.h"
 #include "vmem.h"
 
 #define PRINTK "/proc/sys/kernel/printk"
 #define PATH_SIZE 128
+
+/* How many cgroups a CPU keeps at most: one before Linux 6.16 (NR_MEMCG_STOCK). */
+#define CPU_STOCK 7
 
 bool has_memory_cgroups(void)
 {
@@ -23,7 +29,8 @@ bool has_memory_cgroups(void)
 
 static void file_path(const struct cgroup *cgroup, const char *file, char *path)
 {
-	snprintf(path, PATH_SIZE, "%s/%s", cgroup->path, file);
+	snprintf(path, PATH_SIZE, "%.*s/%s", (int)sizeof(cgroup->path), cgroup->path,
+		 file);
 }
 
 int cgroup_create(struct cgroup *cgroup, const char *name)
@@ -40,6 +47,79 @@ int cgroup_create(struct cgroup *cgroup, const char *name)
 	return cgroup->max < 0 ? -errno : 0;
 }
 
+static bool is_populated(const struct cgroup *cgroup)
+{
+	return cgroup_value(cgroup, "cgroup.events", "populated");
+}
+
+static void use_a_page(void)
+{
+	char *page = mmap(NULL, 1, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	*(volatile char *)page = 1;
+	munmap(page, 1);
+}
+
+/* In a process of its own, which stays in the last one. */
+static int use_pages_in(const struct cgroup *others, unsigned int nr)
+{
+	int ret = 0;
+
+	for (; nr && !ret; nr--, others++)
+		ret = cgroup_enter(others) ?: visit_cpus(use_a_page);
+	return ret;
+}
+
+static int use_pages_elsewhere(const struct cgroup *others, unsigned int nr)
+{
+	pid_t pid = fork();
+	int status;
+
+	if (!pid)
+		_exit(-use_pages_in(others, nr));
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
+static int remove_cgroup(struct cgroup *cgroup)
+{
+	int ret;
+
+	close(cgroup->max);
+	becomes((ret = rmdir(cgroup->path) ? -errno : 0) != -EBUSY, 10 * SLOWNESS);
+	return ret;
+}
+
+/*
+ * A CPU keeps a reference to the cgroup that it last charged a page to, and to what it has
+ * charged in advance. When a cgroup goes, only those are let go of that have something left
+ * of it (drain_all_stock()): by chance one stays, until the CPU charges another cgroup. So
+ * others take its place. They have something left.
+ */
+static int make_cpus_forget(void)
+{
+	struct cgroup others[CPU_STOCK];
+	unsigned int nr, i;
+	char name[32];
+	int ret = 0, err;
+
+	for (nr = 0; nr < CPU_STOCK && !ret; nr++) {
+		snprintf(name, sizeof(name), "kvm_vmem_other_%u", nr);
+		ret = cgroup_create(&others[nr], name);
+	}
+	if (!ret)
+		ret = use_pages_elsewhere(others, nr);
+	for (i = 0; i < nr; i++) {
+		err = remove_cgroup(&others[i]);
+		ret = ret ?: err;
+	}
+	return ret;
+}
+
 /*
  * On 6.1 a VM has a thread of KVM's in the cgroup of the process that made it, as long as
  * there is the VM: which may be for a moment longer than the process, if a worker has its
@@ -47,11 +127,11 @@ int cgroup_create(struct cgroup *cgroup, const char *name)
  */
 int cgroup_destroy(struct cgroup *cgroup)
 {
-	int ret;
+	bool is_empty = becomes(!is_populated(cgroup), 10 * SLOWNESS);
+	int forgotten = is_empty ? make_cpus_forget() : 0;
+	int removed = remove_cgroup(cgroup);
 
-	close(cgroup->max);
-	becomes((ret = rmdir(cgroup->path) ? -errno : 0) != -EBUSY, 10 * SLOWNESS);
-	return ret;
+	return removed ?: forgotten;
 }
 
 int cgroup_enter(const struct cgroup *cgroup)

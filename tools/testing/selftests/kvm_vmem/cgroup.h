@@ -25,7 +25,10 @@ struct cgroup {
 bool has_memory_cgroups(void);
 
 int cgroup_create(struct cgroup *cgroup, const char *name);
-/* Waits for what is left of its processes; fails while there is one in it. */
+/*
+ * Waits for what is left of its processes; fails while there is one in it. No CPU refers to
+ * it afterwards: if it is still dying later, something is charged to it.
+ */
 int cgroup_destroy(struct cgroup *cgroup);
 
 /* The calling process, and its children to come. */

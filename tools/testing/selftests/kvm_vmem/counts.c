@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/membarrier.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +15,8 @@
 
 #include "access.h"
 #include "cgroup.h"
-#include "slowness.h"
+#include "cpus.h"
+#include "patience.h"
 #include "vmem.h"
 
 #define SLAB "/sys/kernel/slab"
@@ -148,15 +148,27 @@ static void add(struct counts *counts, const char *name, uint64_t value,
 	counts->nb++;
 }
 
+/*
+ * sysfs allocates a buffer for what is written. It is not to be of one of the caches that
+ * have hundreds of objects in a slab: those of the slab that a CPU has at hand are used ones.
+ */
+static int shrink(const struct cache *cache)
+{
+	static const char request[4000] = "1";
+
+	return write(cache->shrink, request, sizeof(request)) == sizeof(request) ?
+	       0 : -errno;
+}
+
 static int shrink_caches(bool all)
 {
 	unsigned int i;
+	int ret = 0;
 
-	for (i = 0; i < nr_caches; i++)
-		if ((all || caches[i].name) &&
-		    write(caches[i].shrink, "1", 1) != 1)
-			return -errno;
-	return 0;
+	for (i = 0; i < nr_caches && !ret; i++)
+		if (all || caches[i].name)
+			ret = shrink(&caches[i]);
+	return ret;
 }
 
 /* All of it before anything else. */
@@ -296,31 +308,6 @@ static void add_references(struct counts *counts, const char *module)
 }
 
 /*
- * An idle CPU keeps the mm of the process that it ran last, even one that has ended, until
- * it runs another's (lazy TLB): it now runs this one's.
- */
-static int visit_cpus(void)
-{
-	cpu_set_t allowed, one;
-	int cpu, ret = 0;
-
-	if (sched_getaffinity(0, sizeof(allowed), &allowed))
-		return -errno;
-	for (cpu = 0; cpu < CPU_SETSIZE && !ret; cpu++) {
-		if (!CPU_ISSET(cpu, &allowed))
-			continue;
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		/* It may have gone offline. */
-		if (sched_setaffinity(0, sizeof(one), &one) && errno != EINVAL)
-			ret = -errno;
-	}
-	if (sched_setaffinity(0, sizeof(allowed), &allowed) && !ret)
-		ret = -errno;
-	return ret;
-}
-
-/*
  * khugepaged keeps the mm where it was when it went to sleep, even that of a process that
  * has ended, until it goes on: at any write here.
  */
@@ -335,7 +322,11 @@ static int wake_khugepaged(void)
 
 int counts_read(struct counts *counts, bool all)
 {
-	int ret = visit_cpus();
+	/*
+	 * An idle CPU keeps the mm of the process that it ran last, even one that has ended,
+	 * until it runs another's (lazy TLB): it now runs this one's.
+	 */
+	int ret = visit_cpus(NULL);
 
 	if (!ret)
 		ret = wake_khugepaged();
@@ -384,18 +375,23 @@ static int compare(const struct counts *before, const struct counts *now,
 
 int counts_grown(const struct counts *before, bool all, uint64_t slack)
 {
-	/* What is freed by RCU or a worker takes its time. */
-	unsigned int tries = 500 * SLOWNESS;
+	/*
+	 * What is freed by RCU or a worker takes its time. kfree_rcu() collects for five seconds,
+	 * and then waits for what it has collected before: each sysfs file that was read is such.
+	 */
+	int64_t end = now_ms() + 30000 * SLOWNESS;
 	struct counts now;
 	int ret, grown;
+	bool last;
 
-	for (;;) {
+	do {
+		last = now_ms() >= end;
 		ret = counts_read(&now, all);
 		if (ret)
 			return ret;
-		grown = compare(before, &now, slack, !tries);
-		if (!grown || !tries--)
-			return grown;
-		usleep(20000);
-	}
+		grown = compare(before, &now, slack, last);
+		if (grown && !last)
+			usleep(20000);
+	} while (grown && !last);
+	return grown;
 }
