@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "channel.h"
+#include "clock.h"
 #include "handover.h"
 #include "loop.h"
 #include "machine.h"
@@ -33,14 +33,6 @@ static struct {
 	uint64_t start_ms;
 	uint64_t stopped_ms;
 } migrate = { .channel = { .fd = -1 } };
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
 
 static int freeze_vmems(bool freeze)
 {

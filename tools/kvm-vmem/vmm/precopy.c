@@ -1,17 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-#include <time.h>
-
+#include "clock.h"
 #include "format.h"
 #include "precopy.h"
 #include "vmm.h"
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
-}
 
 static bool is_zero(const char *page)
 {

@@ -2,11 +2,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <linux/virtio_config.h>
 #include <linux/virtio_ids.h>
 
+#include "clock.h"
 #include "machine.h"
 #include "vmem.h"
 #include "vmm.h"
@@ -14,14 +14,6 @@
 static struct vmem *to_vmem(struct virtio_device *device)
 {
 	return container_of(device, struct vmem, device);
-}
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000ULL + now.tv_nsec;
 }
 
 static void count(struct vmem *vmem, uint16_t type, uint64_t ns)
