@@ -7,7 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "patience.h"
 
 /**
  * struct fake - a device of sorts
@@ -21,7 +22,7 @@ struct fake {
 	uint64_t since[NR_SLOTS];
 };
 
-static const struct model_config fake_config = {
+const struct model_config fake_host = {
 	.thp_size = 2 * MIB,
 	.nr_memslot_ids = 32764,
 	.nr_address_spaces = 2,
@@ -31,20 +32,12 @@ static const struct model_config fake_config = {
 	.retire_delay = 600000,
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
-}
-
 static int fake_reset(void *self)
 {
 	struct fake *fake = self;
 
 	model_destroy(&fake->model);
-	model_init(&fake->model, &fake_config);
+	model_init(&fake->model, &fake_host);
 	return 0;
 }
 
@@ -152,9 +145,9 @@ void fake_open(struct target *target, enum mistake mistake)
 	if (!fake)
 		abort();
 	fake->mistake = mistake;
-	model_init(&fake->model, &fake_config);
+	model_init(&fake->model, &fake_host);
 	*target = (struct target){
-		.config = fake_config,
+		.config = fake_host,
 		.patience_ms = 100,
 		.self = fake,
 		.reset = fake_reset,

@@ -6,8 +6,9 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "patience.h"
 
 /* Up to which retirement is waited for; what takes longer does not come in a test. */
 #define RETIRES_SOON_MS	1000
@@ -44,14 +45,6 @@ void run_free(struct run *run)
 {
 	answer_free(&run->expected);
 	answer_free(&run->actual);
-}
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
 }
 
 static void count(struct run *run, const struct op *op, const char *name)

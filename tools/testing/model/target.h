@@ -59,6 +59,9 @@ enum mistake {
 	MISTAKE_LEAK,
 };
 
+/* Where it is. */
+extern const struct model_config fake_host;
+
 void fake_open(struct target *target, enum mistake mistake);
 void fake_close(struct target *target);
 

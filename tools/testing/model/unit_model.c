@@ -3,19 +3,9 @@
 #define _GNU_SOURCE
 #include <errno.h>
 
-#include "model.h"
+#include "target.h"
 
 #include <kselftest_harness.h>
-
-static const struct model_config host = {
-	.thp_size = 2 * MIB,
-	.nr_memslot_ids = 32764,
-	.nr_address_spaces = 2,
-	.max_gpa = 1ULL << 52,
-	.memslot_limit = 4096,
-	.backlog = 1024,
-	.retire_delay = 600000,
-};
 
 FIXTURE(a_model) {
 	struct model model;
@@ -24,7 +14,7 @@ FIXTURE(a_model) {
 
 FIXTURE_SETUP(a_model)
 {
-	model_init(&self->model, &host);
+	model_init(&self->model, &fake_host);
 }
 
 FIXTURE_TEARDOWN(a_model)

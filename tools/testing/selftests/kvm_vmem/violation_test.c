@@ -379,18 +379,18 @@ TEST_F(violation, the_kernel_log_is_limited_and_the_count_is_not)
 	const unsigned int burst = 10, interval = 5;
 	uint64_t i, before = nr_violations(self->dev), nb = 2000;
 	int count, log = follow_log();
-	struct timespec start, end;
+	int64_t start, seconds;
 
 	ASSERT_LE(0, log);
-	clock_gettime(CLOCK_MONOTONIC, &start);
+	start = now_ms();
 	for (i = 0; i < nb; i++)
 		ASSERT_EQ(-SIGBUS, try_touch(self->memory + OFFSET));
-	clock_gettime(CLOCK_MONOTONIC, &end);
+	seconds = (now_ms() - start) / 1000;
 	ASSERT_EQ(before + nb, nr_violations(self->dev));
 
 	count = count_messages(log, "accessed an unplugged block");
 	ASSERT_LE(1, count);
-	ASSERT_GE(burst * (2 + (end.tv_sec - start.tv_sec) / interval), count);
+	ASSERT_GE(burst * (2 + seconds / interval), count);
 	close(log);
 }
 
