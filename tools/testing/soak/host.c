@@ -89,7 +89,8 @@ static uint64_t nr_processes(void)
 void host_read(struct host *host)
 {
 	host->nr = 0;
-	add(host, "objects in slabs", "KiB", slabs_in_use() / 1024, 0);
+	slabs_read(&host->slabs);
+	add(host, "objects in slabs", "KiB", slabs_in_use(&host->slabs) / 1024, 0);
 	read_meminfo(host);
 	add(host, "devices", "", count_devices(), 0);
 	add(host, "references to the module", "", module_refcount(), 0);
@@ -162,5 +163,6 @@ bool host_compare(const struct host *before, const struct host *after)
 		is_good &= is_same;
 	}
 	printf("\n");
+	slabs_compare(&before->slabs, &after->slabs);
 	return is_good;
 }

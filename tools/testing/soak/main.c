@@ -21,9 +21,9 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "patience.h"
 #include "vmem.h"
 
 #define WARM_UP_S 120
@@ -113,14 +113,6 @@ unsigned int soak_random(unsigned int below)
 bool soak_chance(unsigned int percent)
 {
 	return soak_random(100) < percent;
-}
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 static void on_end(int sig)
@@ -288,17 +280,15 @@ static void reload_module(void)
 	trace();
 }
 
-static void take_stock(struct host *host, struct slabs *slabs)
+static void take_stock(struct host *host)
 {
 	reload_module();
 	host_settle();
 	host_read(host);
-	slabs_read(slabs);
 }
 
 int main(int argc, char **argv)
 {
-	static struct slabs slabs_before, slabs_after;
 	struct host before = {}, after = {};
 	int minutes = argc > 1 ? atoi(argv[1]) : 0;
 	bool is_good;
@@ -311,12 +301,11 @@ int main(int argc, char **argv)
 	begin();
 	printf("warming up\n");
 	live_for(WARM_UP_S);
-	take_stock(&before, &slabs_before);
+	take_stock(&before);
 	printf("soaking\n");
 	live_for(minutes * 60);
-	take_stock(&after, &slabs_after);
+	take_stock(&after);
 	is_good = host_compare(&before, &after);
-	slabs_compare(&slabs_before, &slabs_after);
 	printf("%s\n", is_good ? "the host is as it was" : "the host is not as it was");
 	return is_good && !atomic_load(&shared->is_wrong) ? 0 : 1;
 }

@@ -32,15 +32,13 @@ void slabs_read(struct slabs *slabs)
 		fclose(file);
 }
 
-uint64_t slabs_in_use(void)
+uint64_t slabs_in_use(const struct slabs *slabs)
 {
-	static struct slabs slabs;
 	uint64_t sum = 0;
 	unsigned int i;
 
-	slabs_read(&slabs);
-	for (i = 0; i < slabs.nr; i++)
-		sum += slabs.slabs[i].used * slabs.slabs[i].object_size;
+	for (i = 0; i < slabs->nr; i++)
+		sum += slabs->slabs[i].used * slabs->slabs[i].object_size;
 	return sum;
 }
 

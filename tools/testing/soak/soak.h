@@ -56,34 +56,7 @@ int writer_live(void);
 int vmemctl_live(void);
 int tracer_live(void);
 
-/* host.c: what the host has */
-
-/**
- * struct host_figure - something that the host has
- * @name: As in the table
- * @unit: Likewise
- * @value: How much of it
- * @slack: What it may differ by, if that is more than 1 %
- */
-struct host_figure {
-	const char *name;
-	const char *unit;
-	uint64_t value;
-	uint64_t slack;
-};
-
-#define HOST_NR_FIGURES 17
-
-struct host {
-	struct host_figure figures[HOST_NR_FIGURES];
-	unsigned int nr;
-};
-
-/* Frees what can be freed, and waits until nothing is on its way any more. */
-void host_settle(void);
-void host_read(struct host *host);
-/* Prints a table. Returns whether nothing differs by more than 1 % or its slack. */
-bool host_compare(const struct host *before, const struct host *after);
+/* slabs.c */
 
 /**
  * struct slab - a slab cache
@@ -108,8 +81,44 @@ struct slabs {
 
 void slabs_read(struct slabs *slabs);
 /* Bytes of the objects that are in use. */
-uint64_t slabs_in_use(void);
+uint64_t slabs_in_use(const struct slabs *slabs);
 /* Prints those that have grown. */
 void slabs_compare(const struct slabs *before, const struct slabs *after);
+
+/* host.c */
+
+/**
+ * struct host_figure - something that the host has
+ * @name: As in the table
+ * @unit: Likewise
+ * @value: How much of it
+ * @slack: What it may differ by, if that is more than 1 %
+ */
+struct host_figure {
+	const char *name;
+	const char *unit;
+	uint64_t value;
+	uint64_t slack;
+};
+
+#define HOST_NR_FIGURES 17
+
+/**
+ * struct host - what the host has
+ * @figures: By what it is used for
+ * @nr: How many of these there are
+ * @slabs: Its slab caches
+ */
+struct host {
+	struct host_figure figures[HOST_NR_FIGURES];
+	unsigned int nr;
+	struct slabs slabs;
+};
+
+/* Frees what can be freed, and waits until nothing is on its way any more. */
+void host_settle(void);
+void host_read(struct host *host);
+/* Prints what has changed. Returns whether nothing differs by more than 1 % or its slack. */
+bool host_compare(const struct host *before, const struct host *after);
 
 #endif /* KVM_VMEM_SOAK_H */
