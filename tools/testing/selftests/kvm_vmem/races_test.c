@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 
 #include "access.h"
+#include "ending.h"
 
 #define PAGE 4096
 #define NR_BLOCKS 24
@@ -403,13 +404,6 @@ static void join(struct racer *racers)
 		pthread_join(racers[i].thread, NULL);
 }
 
-static int seconds(void)
-{
-	const char *value = getenv("KVM_VMEM_SECONDS");
-
-	return value && atoi(value) > 0 ? atoi(value) : 5;
-}
-
 /* Of all that is to be seen there was something. */
 static bool has_raced(struct race *race)
 {
@@ -452,7 +446,8 @@ static bool has_raced(struct race *race)
 
 TEST_F_TIMEOUT(races, no_stale_byte_and_no_unplugged_memory, 600 * SLOWNESS)
 {
-	int64_t end = now_ms() + seconds() * 1000, last = end + PATIENCE_MS;
+	int64_t end = now_ms() + environment("KVM_VMEM_SECONDS", 5) * 1000LL;
+	int64_t last = end + PATIENCE_MS;
 	unsigned int round = 0;
 	struct race *race = &self->race;
 
