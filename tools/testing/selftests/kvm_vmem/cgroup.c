@@ -29,6 +29,7 @@ bool has_memory_cgroups(void)
 
 static void file_path(const struct cgroup *cgroup, const char *file, char *path)
 {
+	/* gcc takes the paths in an array of cgroups for one long one. */
 	snprintf(path, PATH_SIZE, "%.*s/%s", (int)sizeof(cgroup->path), cgroup->path,
 		 file);
 }

@@ -384,14 +384,14 @@ int counts_grown(const struct counts *before, bool all, uint64_t slack)
 	int ret, grown;
 	bool last;
 
-	do {
+	for (;;) {
 		last = now_ms() >= end;
 		ret = counts_read(&now, all);
 		if (ret)
 			return ret;
 		grown = compare(before, &now, slack, last);
-		if (grown && !last)
-			usleep(20000);
-	} while (grown && !last);
-	return grown;
+		if (!grown || last)
+			return grown;
+		usleep(20000);
+	}
 }

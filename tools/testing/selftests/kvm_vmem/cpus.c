@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <sched.h>
-#include <stddef.h>
 
 static int visit(int cpu, void (*there)(void))
 {
